@@ -1,0 +1,1 @@
+"""Pure core: samples in, windows out; no I/O, no clock, no logging."""
