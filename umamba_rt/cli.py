@@ -1,0 +1,154 @@
+"""The command line ``umamba-rt``: parses, calls a verb, turns errors into exit statuses."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from umamba_rt import __version__
+from umamba_rt.errors import UmambaRtError
+
+EXIT_USAGE = 64
+EXIT_BUG = 70
+DEFAULT_CONFIG = Path("/etc/umamba-rt/umamba-rt.toml")
+_DEFAULT_FEED = "tcp://127.0.0.1:5560"
+_STATUSES = (
+    "exit status: 0 ended as asked, 64 usage, 69 something needed is not there, "
+    "70 a bug of ours, 78 configuration or checkpoint"
+)
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with the exit status of sysexits.h for a usage error."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print usage and the mistake, and end with 64."""
+        self.print_usage(sys.stderr)
+        self.exit(EXIT_USAGE, f"{self.prog}: {message}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    action: Callable[[argparse.Namespace], int] = options.action
+    return guarded("umamba-rt", lambda: action(options))
+
+
+def guarded(program: str, action: Callable[[], int]) -> int:
+    """Run an action; an error of the package becomes a message and its exit status."""
+    try:
+        return action()
+    except UmambaRtError as error:
+        print(f"{program}: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        return 0
+    except BrokenPipeError:
+        # The reader of our output left; nothing is to be told to anybody.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="umamba-rt",
+        description="Real-time earthquake magnitude from SeedLink streams, over ZeroMQ.",
+        epilog=_STATUSES,
+    )
+    parser.add_argument("--version", action="version", version=f"umamba-rt {__version__}")
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    _add_run(verbs)
+    _add_listen(verbs)
+    _add_models(verbs)
+    return parser
+
+
+def _add_run(verbs: argparse._SubParsersAction[Parser]) -> None:
+    run = verbs.add_parser("run", help="run the daemon in the foreground")
+    check = verbs.add_parser("check", help="check a configuration; lists every mistake at once")
+    for verb, action in ((run, _run), (check, _check)):
+        verb.add_argument(
+            "config",
+            nargs="?",
+            type=Path,
+            default=DEFAULT_CONFIG,
+            help=f"TOML file (default {DEFAULT_CONFIG})",
+        )
+        verb.set_defaults(action=action)
+
+
+def _add_listen(verbs: argparse._SubParsersAction[Parser]) -> None:
+    listen = verbs.add_parser("listen", help="print the feed of a running daemon")
+    listen.add_argument("--address", default=_DEFAULT_FEED, help="default %(default)s")
+    listen.add_argument(
+        "--topic",
+        action="append",
+        metavar="PREFIX",
+        help="such as magnitude.v2.CI. or station (may be repeated; default all)",
+    )
+    listen.add_argument("--json", action="store_true", help="JSON lines, topic included")
+    listen.add_argument("--count", type=int, metavar="N", help="end after N messages")
+    listen.add_argument(
+        "--timeout-s", type=float, metavar="S", help="end when no message comes for S seconds"
+    )
+    listen.set_defaults(action=_listen)
+
+
+def _add_models(verbs: argparse._SubParsersAction[Parser]) -> None:
+    models = verbs.add_parser("models", help="look into checkpoints and convert old ones")
+    verb = models.add_subparsers(metavar="VERB", required=True)
+    info = verb.add_parser("info", help="what a checkpoint holds")
+    what = info.add_mutually_exclusive_group(required=True)
+    what.add_argument("file", nargs="?", type=Path, help="safetensors or .pt")
+    what.add_argument("--untrained", choices=("v1", "v2"), help="the random weights instead")
+    info.add_argument("--seed", type=int, default=0, help="of the random weights")
+    info.set_defaults(action=_models_info)
+    convert = verb.add_parser("convert", help="write a checkpoint as safetensors")
+    convert.add_argument("source", type=Path, help="safetensors or .pt")
+    convert.add_argument("target", type=Path, help="the new safetensors file")
+    convert.set_defaults(action=_models_convert)
+
+
+# Each verb imports what it needs: --help and a usage error must not wait for torch.
+
+
+def _run(options: argparse.Namespace) -> int:
+    from umamba_rt.commands.run import run
+
+    return run(options.config)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from umamba_rt.commands.check import check
+
+    return check(options.config)
+
+
+def _listen(options: argparse.Namespace) -> int:
+    from umamba_rt.commands.listen import listen
+
+    return listen(
+        options.address,
+        options.topic or [""],
+        as_json=options.json,
+        count=options.count,
+        timeout_s=options.timeout_s,
+    )
+
+
+def _models_info(options: argparse.Namespace) -> int:
+    from umamba_rt.commands.models import info, info_untrained
+
+    if options.untrained:
+        return info_untrained(options.untrained, options.seed)
+    return info(options.file)
+
+
+def _models_convert(options: argparse.Namespace) -> int:
+    from umamba_rt.commands.models import convert
+
+    return convert(options.source, options.target)

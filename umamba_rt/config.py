@@ -1,0 +1,325 @@
+"""The configuration: TOML and environment to frozen values, all mistakes reported at once.
+
+The dataclasses below are the one definition: keys, defaults, units, limits and the text of the
+commented default file (``render_default``).
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from umamba_rt.config_table import (
+    hints,
+    key,
+    near_miss,
+    read_section,
+    render_section,
+    toml_value,
+)
+from umamba_rt.core.pipeline import PipelineSettings
+from umamba_rt.errors import ConfigError, ConfigProblem, UnavailableError
+
+ENV_PREFIX = "UMAMBA_RT_"
+DEFAULT_SEEDLINK_PORT = 18000
+_STREAM = re.compile(r"^[A-Z0-9*?]{1,8}_[A-Z0-9*?]{1,8}(:[^\s:]+( [^\s:]+)*)?$")
+_ADDRESS = re.compile(r"^(tcp://.+:(\d+|\*)|ipc://.+|inproc://.+)$")
+
+
+@dataclass(frozen=True, slots=True)
+class SeedLinkConfig:
+    """A SeedLink server to read from; the block may be repeated."""
+
+    server: str = key(
+        "host:port of the server",
+        pattern=re.compile(r"^(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+)(:\d{1,5})?$"),
+        shape="host, host:port or [IPv6]:port",
+        example='"127.0.0.1:18000"',
+    )
+    streams: tuple[str, ...] = key(
+        "NET_STA, or NET_STA:SELECTORS; * and ? are wildcards (in SeedLink 3 only where the\n"
+        "server allows them)",
+        pattern=_STREAM,
+        shape='"NET_STA" or "NET_STA:SELECTORS", as in "CI_CCC:HH?"',
+        example='["*_*:HH? HN?"]',
+    )
+    protocol: Literal["auto", "v3", "v4"] = key("auto takes the newest the server speaks", "auto")
+    tls: bool = key("encrypt; the system's certificate authorities are trusted", False)
+    connect_timeout_s: float = key("for connecting and for each answer", 15.0, low=0.1, high=600)
+    idle_timeout_s: float = key(
+        "reconnect after this long without data; nothing is lost, the stream resumes",
+        120.0,
+        low=1,
+        high=86400,
+    )
+    keepalive_s: float = key("ask the server for a sign of life this often", 30.0, low=1, high=3600)
+    reconnect_min_s: float = key("first pause before reconnecting", 0.5, low=0.05, high=600)
+    reconnect_max_s: float = key(
+        "pauses double up to this; each is shortened at random by up to half",
+        60.0,
+        low=0.1,
+        high=3600,
+    )
+
+    @property
+    def host(self) -> str:
+        """Host name or address, without brackets."""
+        return _split_server(self.server)[0]
+
+    @property
+    def port(self) -> int:
+        """TCP port; SeedLink's own where none is given."""
+        return _split_server(self.server)[1]
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """How the daemon runs."""
+
+    mode: Literal["live", "replay"] = key(
+        "live: the wall clock rules, and overload drops the oldest windows.\n"
+        "replay: the data are the clock, and overload slows the source",
+        "live",
+    )
+    heartbeat_s: float = key("pause between two heartbeats", 5.0, low=0.1, high=3600)
+    drain_s: float = key(
+        "at SIGTERM, finish queued windows for at most this long", 5.0, low=0, high=300
+    )
+    log_format: Literal["auto", "json", "text"] = key("auto: text on a terminal, else json", "auto")
+    log_level: Literal["debug", "info", "warning", "error"] = key("least level logged", "info")
+
+
+@dataclass(frozen=True, slots=True)
+class WindowConfig:
+    """How windows are cut; they lie on a UTC grid of whole hops."""
+
+    length_s: float = key("must be the model's", 30.0, low=1, high=600, step=0.01)
+    hop_s: float = key("one estimate a station a hop", 1.0, low=0.01, high=600, step=0.01)
+    max_wait_s: float = key(
+        "how long a component may lag behind the first before its window goes without it",
+        10.0,
+        low=0,
+        high=600,
+    )
+    max_gap_s: float = key(
+        "missing time of one component that is filled by linear interpolation (and flagged);\n"
+        "a window that misses more is withheld and counted",
+        0.5,
+        low=0,
+        high=30,
+    )
+    slack_s: float = key("data kept beyond a window and the wait", 20.0, low=5, high=3600)
+    stale_after_s: float = key(
+        "silence after which a station is called stale", 60.0, low=1, high=86400
+    )
+    max_future_s: float = key(
+        "live: a record that ends later than now plus this is refused", 30.0, low=0, high=86400
+    )
+    max_stations: int = key(
+        "most sensors; further ones are refused and counted", 2000, low=1, high=100000
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """The model behind ``magnitude.v2``."""
+
+    checkpoint: str = key(
+        "safetensors or .pt file. Empty: random weights, which are no magnitudes; every message\n"
+        "then says trained = false",
+        "",
+    )
+    seed: int = key("of the random weights", 0, low=0, high=2**31 - 1)
+    threads: int = key("CPU threads of the model; 0 takes all cores", 0, low=0, high=1024)
+    batch_size: int = key("most windows in one call of the model", 64, low=1, high=4096)
+    queue_size: int = key(
+        "most windows waiting; see run.mode for what happens then", 1024, low=1, high=1000000
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ModelV1Config:
+    """The model behind ``magnitude.v1``, with its curve inside the window."""
+
+    enabled: bool = key("run V1 beside V2", False)
+    checkpoint: str = key("as in [model]", "")
+    seed: int = key("of the random weights", 0, low=0, high=2**31 - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherConfig:
+    """The ZeroMQ feed."""
+
+    address: str = key(
+        "where to bind; a loopback address, unless the network in front is trusted",
+        "tcp://127.0.0.1:5560",
+        pattern=_ADDRESS,
+        shape="tcp://HOST:PORT, ipc://PATH or inproc://NAME",
+    )
+    format: Literal["json", "msgpack"] = key("of the messages' bodies", "json")
+    high_water_mark: int = key(
+        "messages kept for a slow subscriber before it loses some", 10000, low=1, high=10**7
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that the daemon is told."""
+
+    seedlink: tuple[SeedLinkConfig, ...] = ()
+    run: RunConfig = field(default_factory=RunConfig)
+    window: WindowConfig = field(default_factory=WindowConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    model_v1: ModelV1Config = field(default_factory=ModelV1Config)
+    publisher: PublisherConfig = field(default_factory=PublisherConfig)
+
+    @property
+    def pipeline(self) -> PipelineSettings:
+        """The core's part."""
+        window = self.window
+        return PipelineSettings(
+            length_s=window.length_s,
+            hop_s=window.hop_s,
+            max_wait_s=window.max_wait_s,
+            max_gap_s=window.max_gap_s,
+            slack_s=window.slack_s,
+            stale_after_s=window.stale_after_s,
+            max_future_s=window.max_future_s if self.run.mode == "live" else None,
+            max_stations=window.max_stations,
+        )
+
+
+_SECTIONS: dict[str, type[Any]] = {
+    "run": RunConfig,
+    "window": WindowConfig,
+    "model": ModelConfig,
+    "model_v1": ModelV1Config,
+    "publisher": PublisherConfig,
+}
+
+
+def _split_server(server: str) -> tuple[str, int]:
+    host, colon, port = server.rpartition(":")
+    if not colon or port.endswith("]"):
+        return server.strip("[]"), DEFAULT_SEEDLINK_PORT
+    return host.strip("[]"), int(port)
+
+
+def load(path: Path, environment: Mapping[str, str]) -> Config:
+    """Read a configuration file and the environment's overrides.
+
+    Args:
+        path: a TOML file.
+        environment: ``UMAMBA_RT_SECTION__KEY`` overrides ``[section] key``; values are TOML, or
+            plain text where a text is wanted.
+
+    Raises:
+        UnavailableError: the file cannot be read.
+        ConfigError: it is not TOML, or anything in it is wrong; lists all problems.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UnavailableError(str(path), error.strerror or str(error)) from error
+    except UnicodeDecodeError as error:
+        problem = ConfigProblem("(file)", f"byte {error.start} is not UTF-8", "UTF-8 text")
+        raise ConfigError(str(path), (problem,)) from error
+    return parse(text, environment, where=str(path))
+
+
+def parse(text: str, environment: Mapping[str, str], *, where: str) -> Config:
+    """Read a configuration from text; see ``load``.
+
+    Raises:
+        ConfigError: it is not TOML, or anything in it is wrong; lists all problems.
+    """
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(where, (ConfigProblem("(file)", str(error), "TOML"),)) from error
+    problems: list[ConfigProblem] = []
+    _override(tree, environment, problems)
+    servers = _servers(tree.pop("seedlink", []), problems)
+    known = ["seedlink", *_SECTIONS]
+    problems.extend(
+        ConfigProblem(name, "unknown section", near_miss(name, known))
+        for name in tree
+        if name not in _SECTIONS
+    )
+    made = {
+        name: read_section(kind, tree.get(name, {}), name, problems)
+        for name, kind in _SECTIONS.items()
+    }
+    if problems:
+        raise ConfigError(where, tuple(problems))
+    config = Config(seedlink=servers, **cast(dict[str, Any], made))
+    problems = _contradictions(config)
+    if problems:
+        raise ConfigError(where, tuple(problems))
+    return config
+
+
+def _contradictions(config: Config) -> list[ConfigProblem]:
+    """What is wrong between keys that are each right."""
+    problems = []
+    if config.window.max_gap_s >= config.window.length_s:
+        found = f"{config.window.max_gap_s:g}"
+        problems.append(ConfigProblem("window.max_gap_s", found, "less than window.length_s"))
+    for index, server in enumerate(config.seedlink):
+        if not 0 < server.port < 65536:
+            problems.append(
+                ConfigProblem(f"seedlink[{index}].server", server.server, "a port from 1 to 65535")
+            )
+        if server.reconnect_max_s < server.reconnect_min_s:
+            where = f"seedlink[{index}].reconnect_max_s"
+            found = f"{server.reconnect_max_s:g}"
+            problems.append(ConfigProblem(where, found, "reconnect_min_s or more"))
+    return problems
+
+
+def _override(
+    tree: dict[str, Any], environment: Mapping[str, str], problems: list[ConfigProblem]
+) -> None:
+    """Put the environment's values into the tree; those of ``seedlink`` go to every block."""
+    for variable, text in sorted(environment.items()):
+        if not variable.startswith(ENV_PREFIX):
+            continue
+        section, _, name = variable.removeprefix(ENV_PREFIX).lower().partition("__")
+        kind = SeedLinkConfig if section == "seedlink" else _SECTIONS.get(section)
+        if kind is None or not name:
+            expected = f"{ENV_PREFIX}SECTION__KEY with " + near_miss(section, list(_SECTIONS))
+            problems.append(ConfigProblem(variable, f"section {section!r}", expected))
+            continue
+        value = text if hints(kind).get(name) is str else toml_value(text)
+        tables = tree.setdefault(section, [{}] if section == "seedlink" else {})
+        for table in tables if isinstance(tables, list) else [tables]:
+            if isinstance(table, dict):
+                table[name] = value
+
+
+def _servers(blocks: Any, problems: list[ConfigProblem]) -> tuple[SeedLinkConfig, ...]:
+    if not isinstance(blocks, list):
+        problems.append(ConfigProblem("seedlink", "a table", "[[seedlink]] blocks"))
+        return ()
+    made = [
+        read_section(SeedLinkConfig, block, f"seedlink[{index}]", problems)
+        for index, block in enumerate(blocks)
+    ]
+    return tuple(server for server in made if server is not None)
+
+
+def render_default() -> str:
+    """The commented default file: every key, its meaning and its default."""
+    lines = [
+        "# Configuration of umamba-rt. A key that is commented out shows its default.",
+        "# The environment overrides: UMAMBA_RT_WINDOW__HOP_S=0.5 is [window] hop_s = 0.5.",
+        "# `umamba-rt check FILE` lists every mistake at once.",
+    ]
+    lines += ["", *render_section("[[seedlink]]", SeedLinkConfig)]
+    for name, kind in _SECTIONS.items():
+        lines += ["", *render_section(f"[{name}]", kind)]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,164 @@
+"""Segments in, windows and changes of station state out: the whole core, put together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from umamba_rt.core.ids import GroupId
+from umamba_rt.core.segment import Segment
+from umamba_rt.core.sensor import Cut, Sensor
+from umamba_rt.core.state import StateChange
+from umamba_rt.core.timebase import NS_PER_S, RATE_HZ
+from umamba_rt.core.window import Window, WindowRules
+from umamba_rt.errors import SampleRateError
+
+
+class Reason(StrEnum):
+    """Why something was counted; the names are those of the heartbeat."""
+
+    SEGMENTS = "segments"
+    RATE = "segments_refused_rate"
+    COMPONENT = "segments_refused_component"
+    FUTURE = "segments_refused_future"
+    STATION_LIMIT = "segments_refused_station_limit"
+    DUPLICATE = "samples_duplicate"
+    CONFLICTING = "samples_conflicting"
+    TOO_OLD = "samples_too_old"
+    NOT_A_NUMBER = "samples_not_a_number"
+    CUT = "windows_cut"
+    FILLED = "windows_filled"
+    WITHHELD_GAP = "windows_withheld_gap"
+    WITHHELD_COMPONENT = "windows_withheld_missing_component"
+    LATE = "windows_late_data"
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSettings:
+    """What the core needs of the configuration.
+
+    Attributes:
+        length_s: window length, s; the window has one sample more than this times 100.
+        hop_s: from one window to the next, s; a multiple of 0.01.
+        max_wait_s: see ``WindowRules``.
+        max_gap_s: see ``WindowRules``.
+        slack_s: what the ring holds beyond a window and the wait, s: at least a record's length.
+        stale_after_s: silence after which a station is called stale, s.
+        max_future_s: how far past the clock a record may end, s; None for a clock that the data
+            themselves drive.
+        max_stations: most sensors; a peer that invents names must not fill the memory.
+    """
+
+    length_s: float = 30.0
+    hop_s: float = 1.0
+    max_wait_s: float = 10.0
+    max_gap_s: float = 0.5
+    slack_s: float = 20.0
+    stale_after_s: float = 60.0
+    max_future_s: float | None = 30.0
+    max_stations: int = 2000
+
+    @property
+    def rules(self) -> WindowRules:
+        """The windows' part, in samples and ns."""
+        return WindowRules(
+            length=round(self.length_s * RATE_HZ) + 1,
+            hop=round(self.hop_s * RATE_HZ),
+            max_wait_ns=round(self.max_wait_s * NS_PER_S),
+            max_gap=round(self.max_gap_s * RATE_HZ),
+        )
+
+    @property
+    def capacity(self) -> int:
+        """Samples that a ring holds of each component."""
+        return self.rules.length + round((self.max_wait_s + self.slack_s) * RATE_HZ)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an input led to."""
+
+    windows: list[Window] = field(default_factory=list)
+    changes: list[StateChange] = field(default_factory=list)
+
+
+class Pipeline:
+    """Rings and schedules of all sensors. Not thread-safe; time is an argument.
+
+    The same segments in the same order, with the same clock values, give the same windows.
+    """
+
+    def __init__(self, settings: PipelineSettings) -> None:
+        self._settings = settings
+        self._sensors: dict[GroupId, Sensor] = {}
+        self.counts: Counter[Reason] = Counter()
+
+    @property
+    def sensors(self) -> dict[GroupId, Sensor]:
+        """The sensors seen so far, by group; to be read only."""
+        return self._sensors
+
+    def accept(self, segment: Segment, now_ns: int) -> Outcome:
+        """Take one segment at a time of the clock.
+
+        Nothing that a segment holds raises: what cannot be used is counted under its reason.
+        """
+        self.counts[Reason.SEGMENTS] += 1
+        if self._is_future(segment, now_ns):
+            self.counts[Reason.FUTURE] += 1
+            return Outcome()
+        sensor = self._sensor(segment.source_id.group)
+        if sensor is None:
+            self.counts[Reason.STATION_LIMIT] += 1
+            return Outcome()
+        try:
+            cut = sensor.accept(segment, now_ns)
+        except SampleRateError as error:
+            self.counts[Reason.RATE] += 1
+            return Outcome(changes=sensor.refuse(str(error), now_ns))
+        if cut is None:
+            self.counts[Reason.COMPONENT] += 1
+            return Outcome()
+        self._count(cut)
+        return Outcome(cut.windows, cut.changes)
+
+    def tick(self, now_ns: int) -> Outcome:
+        """Let waits end and silence be noticed, as of ``now_ns``."""
+        outcome = Outcome()
+        for sensor in self._sensors.values():
+            cut = sensor.tick(now_ns)
+            self._count(cut)
+            outcome.windows.extend(cut.windows)
+            outcome.changes.extend(cut.changes)
+        return outcome
+
+    def _is_future(self, segment: Segment, now_ns: int) -> bool:
+        limit_s = self._settings.max_future_s
+        return limit_s is not None and segment.end_ns > now_ns + limit_s * NS_PER_S
+
+    def _sensor(self, group: GroupId) -> Sensor | None:
+        sensor = self._sensors.get(group)
+        if sensor is None and len(self._sensors) < self._settings.max_stations:
+            sensor = Sensor(
+                group,
+                self._settings.rules,
+                self._settings.capacity,
+                round(self._settings.stale_after_s * NS_PER_S),
+            )
+            self._sensors[group] = sensor
+        return sensor
+
+    def _count(self, cut: Cut) -> None:
+        tally = {
+            Reason.DUPLICATE: cut.duplicate,
+            Reason.CONFLICTING: cut.conflicting,
+            Reason.TOO_OLD: cut.too_old,
+            Reason.NOT_A_NUMBER: cut.not_a_number,
+            Reason.CUT: len(cut.windows),
+            Reason.FILLED: sum(not window.quality.complete for window in cut.windows),
+            Reason.WITHHELD_GAP: cut.withheld_gap,
+            Reason.WITHHELD_COMPONENT: cut.withheld_component,
+            Reason.LATE: cut.late,
+        }
+        self.counts.update({reason: n for reason, n in tally.items() if n})

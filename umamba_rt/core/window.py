@@ -1,0 +1,148 @@
+"""Which windows of a station are due: the UTC grid, the wait, and never one twice."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from umamba_rt.core.estimate import Float32Array
+from umamba_rt.core.ids import GroupId
+from umamba_rt.core.quality import Quality
+from umamba_rt.core.timebase import ceil_to, index_ns
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Three components over one span of the grid, ready for the normalisation.
+
+    Attributes:
+        group: the station's sensor.
+        first: grid index of the first sample, a multiple of the hop.
+        samples: shape ``(3, n)``, order Z N E, counts, without NaN.
+        quality: what was missing, clipped, and so on.
+        arrival_ns: when its last sample came, or its wait ended, by the pipeline's clock, ns.
+        revision: 0 for the first emission.
+    """
+
+    group: GroupId
+    first: int
+    samples: Float32Array
+    quality: Quality
+    arrival_ns: int
+    revision: int = 0
+
+    @property
+    def start_ns(self) -> int:
+        """Grid time of the first sample, ns since 1970 UTC."""
+        return index_ns(self.first)
+
+    @property
+    def end_ns(self) -> int:
+        """Grid time of the last sample, ns since 1970 UTC."""
+        return index_ns(self.first + self.samples.shape[1] - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRules:
+    """How windows are cut.
+
+    Attributes:
+        length: samples of a window; 3001 for 30 s with both ends.
+        hop: samples between the starts of two windows.
+        max_wait_ns: how long a component may lag behind the first one that passed a window's end.
+        max_gap: most samples of one component that may be missing; more withholds the window.
+    """
+
+    length: int
+    hop: int
+    max_wait_ns: int
+    max_gap: int
+
+
+class WindowSchedule:
+    """Hands out each window of a station once, in order.
+
+    A window is due when all three components have passed its end, or ``max_wait_ns`` after the
+    first of them did. Windows that lie before any sample do not exist.
+    """
+
+    def __init__(self, rules: WindowRules) -> None:
+        self._rules = rules
+        self._next: int | None = None
+        self._decided = False
+        # (furthest grid index after a sample, when it got there), for the ends still waited for.
+        self._reached: deque[tuple[int, int]] = deque()
+
+    @property
+    def next_first(self) -> int | None:
+        """Grid index of the next window's first sample, or None before any sample."""
+        return self._next
+
+    def saw(self, first: int, stop: int, now_ns: int) -> None:
+        """Note that samples ``first`` to ``stop`` - 1 are there.
+
+        Until a window was handed out, earlier samples move the first window back, so that the
+        windows of the same data do not depend on the order of their packets.
+        """
+        candidate = ceil_to(first - self._rules.max_gap, self._rules.hop)
+        if self._next is None or (not self._decided and candidate < self._next):
+            self._next = candidate
+        if not self._reached or stop > self._reached[-1][0]:
+            self._reached.append((stop, now_ns))
+
+    def due(self, slowest_stop: int | None, now_ns: int) -> Iterator[int]:
+        """Hand out the windows that are due now.
+
+        Args:
+            slowest_stop: grid index after the newest sample of the component that lags most;
+                None where one never had a sample.
+            now_ns: the pipeline's clock.
+
+        Yields:
+            Grid indices of first samples.
+        """
+        while self._next is not None:
+            stop = self._next + self._rules.length
+            if slowest_stop is None or slowest_stop < stop:
+                since_ns = self._passed_ns(stop)
+                if since_ns is None or now_ns < since_ns + self._rules.max_wait_ns:
+                    return
+            yield self._hand_out(self._next)
+
+    def before(self, limit: int) -> Iterator[int]:
+        """Hand out, due or not, the windows that start before ``limit``: their data must go."""
+        while self._next is not None and self._next < limit:
+            yield self._hand_out(self._next)
+
+    def skip_to(self, first: int) -> int:
+        """Pass over the windows that start before ``first``; returns how many."""
+        if self._next is None or first <= self._next:
+            return 0
+        target = ceil_to(first, self._rules.hop)
+        skipped = (target - self._next) // self._rules.hop
+        self._next = target
+        return skipped
+
+    def decided_over(self, first: int, stop: int) -> int:
+        """How many windows already handed out hold one of the samples ``first`` to ``stop`` - 1."""
+        if self._next is None or not self._decided:
+            return 0
+        oldest = ceil_to(first - self._rules.length + 1, self._rules.hop)
+        newest = min(self._next - self._rules.hop, stop - 1)
+        return max(0, (newest - oldest) // self._rules.hop + 1)
+
+    def _hand_out(self, first: int) -> int:
+        self._decided = True
+        self._next = first + self._rules.hop
+        while self._reached and self._reached[0][0] < self._next + self._rules.length:
+            if len(self._reached) == 1:
+                break
+            self._reached.popleft()
+        return first
+
+    def _passed_ns(self, stop: int) -> int | None:
+        for reached, when_ns in self._reached:
+            if reached >= stop:
+                return when_ns
+        return None

@@ -1,0 +1,180 @@
+"""The daemon: puts the parts together and lives until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+import structlog
+
+from umamba_rt.config import Config
+from umamba_rt.core.pipeline import Outcome, Pipeline
+from umamba_rt.engine.base import Engine
+from umamba_rt.errors import ModelError, RecordError
+from umamba_rt.ingest import DataClock, Ingest
+from umamba_rt.io.clock import WallClock
+from umamba_rt.io.log import RateLimit
+from umamba_rt.io.notify import notify
+from umamba_rt.io.publisher import Publisher
+from umamba_rt.io.seedlink import SeedLinkReader
+from umamba_rt.wire.message import Heartbeat, status_of
+from umamba_rt.worker import Task, WindowQueue, Worker, WorkReason, now_ns
+
+_TICK_S = 0.25
+# Packets after which a reader lets others run: a full socket buffer would keep it for seconds.
+_TURN = 16
+
+
+class Daemon:
+    """One run: readers, core, worker and publisher in one process.
+
+    The readers and the core share the event loop's thread; the models have their own, so that a
+    slow model never holds up a socket. In replay mode a full queue holds the readers back, and
+    through TCP the server.
+    """
+
+    def __init__(self, config: Config, engines: Sequence[Engine]) -> None:
+        """Bind the feed; everything else begins with ``run``.
+
+        Raises:
+            UnavailableError: the feed's address cannot be bound.
+        """
+        self._config = config
+        self._live = config.run.mode == "live"
+        self._log = structlog.get_logger()
+        self._ingest = Ingest(Pipeline(config.pipeline), WallClock() if self._live else DataClock())
+        self._readers = [SeedLinkReader(server) for server in config.seedlink]
+        self._queue = WindowQueue(config.model.queue_size, self._room_was_made)
+        feed = config.publisher
+        self.publisher = Publisher(
+            feed.address, form=feed.format, high_water_mark=feed.high_water_mark
+        )
+        self._worker = Worker(
+            engines,
+            self._queue,
+            self.publisher.send_magnitude,
+            batch_size=config.model.batch_size,
+            on_failure=self._model_failed,
+        )
+        self._failure: ModelError | None = None
+        self._refused = RateLimit(10.0)
+        self._started_s = time.monotonic()
+
+    async def run(self) -> int:
+        """Run until SIGTERM, SIGINT or ``stop``.
+
+        Returns:
+            The exit status: 0 when ended as asked, 70 when a model failed.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        self._room = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._stop.set)
+        self._worker.start()
+        tasks = [asyncio.create_task(self._read(reader)) for reader in self._readers]
+        tasks.append(asyncio.create_task(self._beat()))
+        if self._live:
+            tasks.append(asyncio.create_task(self._tick()))
+        stopped = asyncio.create_task(self._stop.wait())
+        notify(f"READY=1\nSTATUS=feed at {self.publisher.address}")
+        self._log.info("ready", feed=self.publisher.address, mode=self._config.run.mode)
+        try:
+            done, _ = await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {stopped}:
+                task.result()  # a reader or a timer never ends by itself: raise what ended it
+        finally:
+            await self._end([*tasks, stopped])
+        return 0 if self._failure is None else self._failure.exit_status
+
+    def stop(self) -> None:
+        """Ask the run to end; to be called from the event loop's thread."""
+        self._stop.set()
+
+    async def _end(self, tasks: list[asyncio.Task[None] | asyncio.Task[bool]]) -> None:
+        notify("STOPPING=1")
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        drained = await asyncio.to_thread(self._worker.stop, self._config.run.drain_s)
+        self.publisher.send(self._heartbeat())
+        self.publisher.close()
+        self._log.info("stopped", drained=drained, sent=self.publisher.sent)
+
+    async def _read(self, reader: SeedLinkReader) -> None:
+        turn = 0
+        async for packet in reader.packets():
+            try:
+                outcome = self._ingest.record(packet.payload, source=packet.source)
+            except RecordError as error:
+                if self._refused.allows():
+                    self._log.warning("record_refused", source=error.source, reason=error.reason)
+                continue
+            await self._dispatch(outcome)
+            turn += 1
+            if turn % _TURN == 0:
+                await asyncio.sleep(0)
+
+    async def _dispatch(self, outcome: Outcome) -> None:
+        arrived_ns = now_ns()
+        for change in outcome.changes:
+            self._log.info(
+                "station", station=str(change.group), state=change.state, detail=change.detail
+            )
+            self.publisher.send(status_of(change))
+        for window in outcome.windows:
+            if not self._live:
+                await self._wait_for_room()
+            if self._queue.put(Task(window, arrived_ns)) is not None:
+                self._worker.counts[WorkReason.DROPPED] += 1
+
+    async def _wait_for_room(self) -> None:
+        while len(self._queue) >= self._queue.size:
+            self._room.clear()
+            if len(self._queue) >= self._queue.size:
+                await self._room.wait()
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_S)
+            await self._dispatch(self._ingest.tick())
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(self._config.run.heartbeat_s)
+            beat = self._heartbeat()
+            self.publisher.send(beat)
+            online = beat.stations.get("online", 0)
+            notify(f"STATUS={online} stations online, {beat.queue_depth} windows waiting")
+
+    def _heartbeat(self) -> Heartbeat:
+        states = Counter(
+            sensor.state.latest.state
+            for sensor in self._ingest.pipeline.sensors.values()
+            if sensor.state.latest is not None
+        )
+        counts: dict[str, int] = {
+            "records": self._ingest.records,
+            "records_refused": self._ingest.records_refused,
+            "server_connects": sum(reader.counts.connects for reader in self._readers),
+            "server_failures": sum(reader.counts.failures for reader in self._readers),
+            **{reason.value: n for reason, n in self._ingest.pipeline.counts.items()},
+            **{reason.value: n for reason, n in self._worker.counts.items()},
+        }
+        return Heartbeat(
+            uptime_s=round(time.monotonic() - self._started_s, 3),
+            stations={str(state): n for state, n in states.items()},
+            queue_depth=len(self._queue),
+            worst_data_latency_s=self._worker.take_worst_data_latency_s(),
+            counts=counts,
+        )
+
+    def _room_was_made(self) -> None:
+        self._loop.call_soon_threadsafe(self._room.set)
+
+    def _model_failed(self, error: ModelError) -> None:
+        self._failure = error
+        self._loop.call_soon_threadsafe(self._stop.set)

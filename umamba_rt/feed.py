@@ -1,0 +1,102 @@
+"""Subscribing to the feed: a thin reader over ZeroMQ; needs pyzmq alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import zmq
+
+DEFAULT_ADDRESS = "tcp://127.0.0.1:5560"
+
+
+@dataclass(frozen=True, slots=True)
+class FeedMessage:
+    """One message: its topic, and its body as JSON's own types (see ``wire/schemas``)."""
+
+    topic: str
+    body: dict[str, Any]
+
+
+class Subscriber:
+    """Messages of a running daemon, as an iterator.
+
+    >>> with Subscriber(topics=["magnitude.v2."]) as feed:  # doctest: +SKIP
+    ...     for message in feed:
+    ...         print(message.topic, message.body["magnitude"])
+
+    Attributes:
+        missed: messages that were sent but not received, as the jumps of ``seq`` tell; counted
+            only when everything is subscribed to (``topics=[""]``), since a choice skips numbers.
+    """
+
+    def __init__(
+        self,
+        address: str = DEFAULT_ADDRESS,
+        topics: list[str] | None = None,
+        *,
+        timeout_s: float | None = None,
+    ) -> None:
+        """Connect; ZeroMQ keeps trying where nobody listens yet.
+
+        Args:
+            address: the daemon's ``publisher.address``.
+            topics: prefixes of topics; None: all.
+            timeout_s: longest wait for a message; the iteration then ends. None: for ever.
+        """
+        self.missed = 0
+        self._topics = topics or [""]
+        self._last: tuple[str, int] | None = None
+        self._context = zmq.Context()
+        self._socket = self._context.socket(zmq.SUB)
+        self._socket.set(zmq.LINGER, 0)
+        if timeout_s is not None:
+            self._socket.set(zmq.RCVTIMEO, round(timeout_s * 1000))
+        for topic in self._topics:
+            self._socket.set_string(zmq.SUBSCRIBE, topic)
+        self._socket.connect(address)
+
+    def __enter__(self) -> Subscriber:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[FeedMessage]:
+        while (message := self.receive()) is not None:
+            yield message
+
+    def receive(self) -> FeedMessage | None:
+        """The next message, or None when ``timeout_s`` went by.
+
+        Raises:
+            ValueError: the peer sends something that is no message of this feed.
+        """
+        try:
+            frames = self._socket.recv_multipart()
+        except zmq.Again:
+            return None
+        if len(frames) != 2:
+            raise ValueError(f"a message of {len(frames)} frames, expected topic and body")
+        body = json.loads(frames[1])
+        self._count_missed(body)
+        return FeedMessage(frames[0].decode(), body)
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._socket.close()
+        self._context.term()
+
+    def _count_missed(self, body: dict[str, Any]) -> None:
+        session, seq = body["session"], body["seq"]
+        if "" in self._topics and self._last is not None and self._last[0] == session:
+            self.missed += seq - self._last[1] - 1
+        self._last = session, seq

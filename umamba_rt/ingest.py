@@ -1,0 +1,86 @@
+"""Records in, windows out: the decoder, the clock and the core, the same for live and replay."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from umamba_rt.core.pipeline import Outcome, Pipeline
+from umamba_rt.core.timebase import NS_PER_S
+from umamba_rt.errors import RecordError
+from umamba_rt.wire.mseed import decode_record
+
+
+class Clock(Protocol):
+    """What the pipeline calls now."""
+
+    @property
+    def follows_data(self) -> bool:
+        """True where only the data move the clock."""
+
+    def observe(self, end_ns: int) -> None:
+        """Note that data up to ``end_ns`` are there."""
+
+    def now_ns(self) -> int:
+        """Now, ns since 1970 UTC."""
+
+
+class DataClock:
+    """Replay's clock: the newest sample seen. The same records give the same times."""
+
+    follows_data = True
+
+    def __init__(self) -> None:
+        self._now_ns = 0
+
+    def observe(self, end_ns: int) -> None:
+        """Move forward to ``end_ns``; never back."""
+        self._now_ns = max(self._now_ns, end_ns)
+
+    def now_ns(self) -> int:
+        """Time of the newest sample, ns since 1970 UTC; 0 before any."""
+        return self._now_ns
+
+
+class Ingest:
+    """Feeds the pipeline; counts and remembers the records that it could not read."""
+
+    def __init__(self, pipeline: Pipeline, clock: Clock) -> None:
+        self.pipeline = pipeline
+        self.records = 0
+        self.records_refused = 0
+        self._clock = clock
+        self._last_tick_s = 0
+
+    def record(self, payload: bytes, *, source: str) -> Outcome:
+        """Decode one record and give it to the core.
+
+        Raises:
+            RecordError: the bytes are no record; counted; nothing else is touched.
+        """
+        self.records += 1
+        try:
+            segment = decode_record(payload, source=source)
+        except RecordError:
+            self.records_refused += 1
+            raise
+        self._clock.observe(segment.end_ns)
+        outcome = self.pipeline.accept(segment, self._clock.now_ns())
+        if self._clock.follows_data and self._crossed_a_second():
+            self._extend(outcome, self.tick())
+        return outcome
+
+    def tick(self) -> Outcome:
+        """Let waits end, as of the clock."""
+        return self.pipeline.tick(self._clock.now_ns())
+
+    def _crossed_a_second(self) -> bool:
+        # Whole seconds of the data: the same instants in every replay, and few of them.
+        second = self._clock.now_ns() // NS_PER_S
+        crossed = second != self._last_tick_s
+        self._last_tick_s = second
+        return crossed
+
+    @staticmethod
+    def _extend(outcome: Outcome, more: Outcome) -> None:
+        outcome.windows.extend(more.windows)
+        outcome.changes.extend(more.changes)

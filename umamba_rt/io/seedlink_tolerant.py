@@ -1,0 +1,79 @@
+"""The seedlink-client package's asyncio client, made to go on where one part of many fails.
+
+Two private methods are overridden (decision: docs/decisions/0003-seedlink-client.md); the package
+is pinned below 0.3 for that.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymseed import MiniSEEDError
+from seedlink_client import AsyncSeedLink, SeedLinkError
+from seedlink_client._commands import Command
+from seedlink_client.protocol import (
+    FORMAT_MSEED2,
+    HEADSIZE_V3,
+    SeedLinkResponse,
+    _RawFrame,
+    decode_frame_v3,
+    parse_header_v3,
+)
+
+# SeedLink 3 fixes the length of a packet: an 8-byte header and a 512-byte record.
+V3_RECORD_BYTES = 512
+
+
+class TolerantSeedLink(AsyncSeedLink):
+    """A client for which one rejected station or one damaged record is no reason to hang up.
+
+    Attributes:
+        rejected: what the server refused at the last negotiation, with its reason.
+    """
+
+    def _init_transport(self) -> None:
+        super()._init_transport()
+        self.rejected: list[str] = []
+
+    async def _send_command(self, cmd: Command) -> Any:
+        """As the parent, but a v4 ERROR to STATION, SELECT or DATA only skips that stream.
+
+        The parent drops the whole connection then, and would do so at each new try.
+        """
+        try:
+            response = await super()._send_command(cmd)
+        except SeedLinkError as error:
+            if cmd.role not in ("station", "select", "data") or not self.is_connected:
+                raise
+            response = SeedLinkResponse("ERROR", error.code, str(error))
+        if cmd.role in ("station", "select", "data") and response is not None and not response:
+            reason = response.message or "no reason given"
+            self.rejected.append(f"{cmd.stream_id}: {cmd.text}: {reason}")
+        return response
+
+    async def _recv_frame_v3(self) -> _RawFrame:
+        """As the parent, but a record that cannot be decoded is handed on as it came.
+
+        The parent hangs up, and on resuming meets the same record again, for ever. v3 packets
+        have a fixed length, so the framing survives.
+        """
+        header = parse_header_v3(await self._read_exact(HEADSIZE_V3))
+        if header.is_info:
+            return decode_frame_v3(header, await self._read_mseed_payload())
+        try:
+            payload = await self._read_mseed_payload()
+        except SeedLinkError:
+            if not self.is_connected:
+                raise
+            payload = await self._read_exact(V3_RECORD_BYTES)
+        try:
+            return decode_frame_v3(header, payload)
+        except (SeedLinkError, MiniSEEDError, ValueError):
+            return _RawFrame(
+                station_id="",
+                seqnum=header.seqnum,
+                payload_format=FORMAT_MSEED2,
+                payload_subformat="D",
+                payload=payload,
+                info_continues=False,
+            )

@@ -1,0 +1,219 @@
+"""The feed's messages: their fields, their topics and their bytes.
+
+The field names are the contract ``umamba-rt/<kind>/1``; ``schemas/`` holds it as JSON Schema.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from umamba_rt.core.estimate import BatchOutput, ModelIdentity
+from umamba_rt.core.ids import EMPTY_LOCATION, GroupId
+from umamba_rt.core.quality import Quality
+from umamba_rt.core.state import StateChange
+from umamba_rt.core.timebase import NS_PER_S, RATE_HZ, rfc3339
+from umamba_rt.core.window import Window
+
+Format: TypeAlias = Literal["json", "msgpack"]
+SCHEMA_MAGNITUDE = "umamba-rt/magnitude/1"
+SCHEMA_STATION = "umamba-rt/station/1"
+SCHEMA_HEARTBEAT = "umamba-rt/heartbeat/1"
+# V1 gives a value for each sample; ten a second show the same curve in a tenth of the bytes.
+EVOLUTION_STEP = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """How old a message is.
+
+    Attributes:
+        data_s: from the end of the window to the arrival of its last sample, s.
+        processing_ms: from that arrival to sending, ms.
+    """
+
+    data_s: float
+    processing_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evolution:
+    """V1's estimate inside the window.
+
+    Attributes:
+        t0: time of the first value, RFC 3339.
+        dt_s: from one value to the next, s.
+        values: magnitude units.
+    """
+
+    t0: str
+    dt_s: float
+    values: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """Codes of the sensor that a message is about; ``location`` is ``--`` when empty."""
+
+    network: str
+    station: str
+    location: str
+    band_source: str
+
+    @classmethod
+    def of(cls, group: GroupId) -> Station:
+        """From the core's name of a sensor."""
+        place = group.location or EMPTY_LOCATION
+        return cls(group.network, group.station, place, group.band_source)
+
+
+@dataclass(frozen=True, slots=True)
+class Magnitude:
+    """One estimate of one window; ``evolution`` is there for V1 only."""
+
+    station: Station
+    window_start: str
+    window_end: str
+    magnitude: float
+    uncertainty: float | None
+    revision: int
+    quality: Quality
+    latency: Latency
+    model: ModelIdentity
+    evolution: Evolution | None = None
+
+    @property
+    def topic(self) -> str:
+        """``magnitude.v2.NET.STA.LOC.BS``."""
+        where = self.station
+        return (
+            f"magnitude.{self.model.name}."
+            f"{where.network}.{where.station}.{where.location}.{where.band_source}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StationStatus:
+    """A station's new state."""
+
+    station: Station
+    state: str
+    since: str
+    detail: str
+
+    @property
+    def topic(self) -> str:
+        """``station.NET.STA.LOC.BS``."""
+        where = self.station
+        return f"station.{where.network}.{where.station}.{where.location}.{where.band_source}"
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """The daemon's own state, every few seconds.
+
+    Attributes:
+        uptime_s: since the daemon started, s.
+        stations: number of sensors in each state.
+        queue_depth: windows waiting for the model.
+        worst_data_latency_s: largest ``data_s`` since the last heartbeat, s; None without one.
+        counts: everything counted since the start, by reason.
+    """
+
+    uptime_s: float
+    stations: dict[str, int]
+    queue_depth: int
+    worst_data_latency_s: float | None
+    counts: dict[str, int]
+
+    @property
+    def topic(self) -> str:
+        """``heartbeat``."""
+        return "heartbeat"
+
+
+Message: TypeAlias = Magnitude | StationStatus | Heartbeat
+_SCHEMA_OF: dict[type[Message], str] = {
+    Magnitude: SCHEMA_MAGNITUDE,
+    StationStatus: SCHEMA_STATION,
+    Heartbeat: SCHEMA_HEARTBEAT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """The fields that every message has.
+
+    Attributes:
+        session: one for each run of the daemon.
+        seq: counts all messages of the session from 1 on.
+        sent_at_ns: ns since 1970 UTC.
+    """
+
+    session: str
+    seq: int
+    sent_at_ns: int
+
+
+def encode(message: Message, envelope: Envelope, form: Format = "json") -> bytes:
+    """The body of a message, envelope first; the same fields in JSON and in MessagePack.
+
+    ``evolution`` is left out where there is none.
+    """
+    body: dict[str, object] = {
+        "schema": _SCHEMA_OF[type(message)],
+        "session": envelope.session,
+        "seq": envelope.seq,
+        "sent_at": rfc3339(envelope.sent_at_ns),
+    }
+    for item in fields(message):
+        value = getattr(message, item.name)
+        if item.name != "evolution" or value is not None:
+            body[item.name] = value
+    return msgspec.json.encode(body) if form == "json" else msgspec.msgpack.encode(body)
+
+
+def status_of(change: StateChange) -> StationStatus:
+    """A change of the core as a message."""
+    return StationStatus(
+        Station.of(change.group), change.state, rfc3339(change.since_ns), change.detail
+    )
+
+
+def magnitudes_of(
+    windows: list[Window], output: BatchOutput, model: ModelIdentity
+) -> list[Magnitude]:
+    """A batch's estimates as messages, in the order of the windows; processing time still 0.
+
+    Args:
+        windows: B windows.
+        output: the model's answer to them, in the same order.
+        model: whose answer.
+    """
+    messages = []
+    for position, window in enumerate(windows):
+        latency_ns = window.arrival_ns - window.end_ns
+        messages.append(
+            Magnitude(
+                station=Station.of(window.group),
+                window_start=rfc3339(window.start_ns),
+                window_end=rfc3339(window.end_ns),
+                magnitude=float(output.magnitude[position]),
+                uncertainty=None,
+                revision=window.revision,
+                quality=window.quality,
+                latency=Latency(data_s=round(latency_ns / NS_PER_S, 6), processing_ms=0.0),
+                model=model,
+                evolution=_evolution(window, output, position),
+            )
+        )
+    return messages
+
+
+def _evolution(window: Window, output: BatchOutput, position: int) -> Evolution | None:
+    if output.evolution is None:
+        return None
+    values = [round(float(value), 4) for value in output.evolution[position, ::EVOLUTION_STEP]]
+    return Evolution(rfc3339(window.start_ns), EVOLUTION_STEP / RATE_HZ, values)

@@ -1,0 +1,190 @@
+"""The thread that owns the models: takes windows, batches them over stations, sends estimates."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import structlog
+
+from umamba_rt.core.ids import GroupId
+from umamba_rt.core.preprocess import normalise
+from umamba_rt.core.window import Window
+from umamba_rt.engine.base import Engine
+from umamba_rt.errors import ModelError
+from umamba_rt.wire.message import Magnitude, magnitudes_of
+
+_IDLE_S = 0.2
+
+
+class WorkReason(StrEnum):
+    """Why the worker counted something; the names are those of the heartbeat."""
+
+    DROPPED = "windows_dropped_overload"
+    ESTIMATED = "windows_estimated"
+    NOT_FINITE = "estimates_not_finite"
+    SENT = "estimates_sent"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A window, and when its last sample arrived by ``time.monotonic_ns``."""
+
+    window: Window
+    arrived_ns: int
+
+
+class WindowQueue:
+    """Windows waiting for the model, oldest first; bounded.
+
+    When it is full, a new window drives out the oldest one of its own station, or, where it has
+    none waiting, the oldest one of the station that has most: the newest of each station stays.
+    """
+
+    def __init__(self, size: int, on_room: Callable[[], None] = lambda: None) -> None:
+        self.size = size
+        self._on_room = on_room
+        self._waiting: dict[GroupId, deque[Task]] = {}
+        self._order: deque[GroupId] = deque()
+        self._changed = threading.Condition()
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def put(self, task: Task) -> Task | None:
+        """Add a window; gives the one it drove out, if any."""
+        with self._changed:
+            dropped = self._make_room(task.window.group) if len(self) >= self.size else None
+            self._waiting.setdefault(task.window.group, deque()).append(task)
+            self._order.append(task.window.group)
+            self._changed.notify()
+        return dropped
+
+    def take(self, most: int, timeout_s: float) -> list[Task]:
+        """The oldest windows, ``most`` at most; waits for one up to ``timeout_s``."""
+        with self._changed:
+            if not self._order:
+                self._changed.wait(timeout_s)
+            tasks = [self._pop(self._order.popleft()) for _ in range(min(most, len(self._order)))]
+        if tasks:
+            self._on_room()
+        return tasks
+
+    def _make_room(self, group: GroupId) -> Task:
+        if group not in self._waiting:
+            group = max(self._waiting, key=lambda name: len(self._waiting[name]))
+        self._order.remove(group)
+        return self._pop(group)
+
+    def _pop(self, group: GroupId) -> Task:
+        waiting = self._waiting[group]
+        task = waiting.popleft()
+        if not waiting:
+            del self._waiting[group]
+        return task
+
+
+class Worker:
+    """Runs the models over the queue's windows in a thread of its own.
+
+    The first model's estimates of a batch are sent before the second model begins.
+    """
+
+    def __init__(
+        self,
+        engines: Sequence[Engine],
+        queue: WindowQueue,
+        send: Callable[[Magnitude, int], float],
+        *,
+        batch_size: int,
+        on_failure: Callable[[ModelError], None],
+    ) -> None:
+        """Prepare; nothing runs before ``start``.
+
+        Args:
+            engines: the models, in the order of their priority.
+            queue: where windows come from.
+            send: sends an estimate, given its arrival by ``time.monotonic_ns``.
+            batch_size: most windows in one call of a model.
+            on_failure: called once, from the thread, when a model fails; the thread then ends.
+        """
+        self.counts: Counter[WorkReason] = Counter()
+        self._engines = engines
+        self._queue = queue
+        self._send = send
+        self._batch_size = batch_size
+        self._on_failure = on_failure
+        self._stopping = threading.Event()
+        self._abandoned = threading.Event()
+        self._worst_data_latency_s: float | None = None
+        self._thread = threading.Thread(target=self._run, name="umamba-worker", daemon=True)
+        self._log = structlog.get_logger()
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self, drain_s: float) -> bool:
+        """Finish the queued windows, for ``drain_s`` at most; True when none is left.
+
+        After that nothing is sent any more, at the latest when the batch at work is through.
+        """
+        self._stopping.set()
+        self._thread.join(drain_s)
+        drained = not self._thread.is_alive() and len(self._queue) == 0
+        self._abandoned.set()
+        self._thread.join()
+        return drained
+
+    def take_worst_data_latency_s(self) -> float | None:
+        """Largest ``latency.data_s`` sent since the last call."""
+        worst, self._worst_data_latency_s = self._worst_data_latency_s, None
+        return worst
+
+    def _run(self) -> None:
+        while not self._abandoned.is_set():
+            tasks = self._queue.take(self._batch_size, _IDLE_S)
+            if not tasks:
+                if self._stopping.is_set():
+                    return
+                continue
+            try:
+                self._process(tasks)
+            except Exception as error:  # noqa: BLE001 - whatever a model raises ends in one place
+                self._log.exception("model_failed")
+                self._on_failure(ModelError(f"{type(error).__name__}: {error}"))
+                return
+
+    def _process(self, tasks: list[Task]) -> None:
+        windows = [task.window for task in tasks]
+        samples = np.stack([window.samples for window in windows])
+        for engine in self._engines:
+            output = engine.run(normalise(samples, engine.norm))
+            messages = magnitudes_of(windows, output, engine.identity)
+            for task, message in zip(tasks, messages, strict=True):
+                if self._abandoned.is_set():
+                    return
+                self._send_one(task, message)
+        self.counts[WorkReason.ESTIMATED] += len(tasks)
+
+    def _send_one(self, task: Task, message: Magnitude) -> None:
+        if not math.isfinite(message.magnitude):
+            self.counts[WorkReason.NOT_FINITE] += 1
+            self._log.warning("estimate_not_finite", topic=message.topic, at=message.window_start)
+            return
+        self._send(message, task.arrived_ns)
+        self.counts[WorkReason.SENT] += 1
+        worst = self._worst_data_latency_s
+        data_s = message.latency.data_s
+        self._worst_data_latency_s = data_s if worst is None else max(worst, data_s)
+
+
+def now_ns() -> int:
+    """The clock that ``Task.arrived_ns`` is read from."""
+    return time.monotonic_ns()
