@@ -134,7 +134,12 @@ class ModelConfig:
         "",
     )
     seed: int = key("of the random weights", 0, low=0, high=2**31 - 1)
-    threads: int = key("CPU threads of the model; 0 takes all cores", 0, low=0, high=1024)
+    threads: int = key(
+        "windows that the model works on at once, each on a core; 0 takes all cores",
+        0,
+        low=0,
+        high=1024,
+    )
     batch_size: int = key("most windows in one call of the model", 64, low=1, high=4096)
     queue_size: int = key(
         "most windows waiting; see run.mode for what happens then", 1024, low=1, high=1000000

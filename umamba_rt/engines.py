@@ -22,11 +22,6 @@ def make_engines(config: Config) -> list[Engine]:
         CheckpointError: a checkpoint cannot be used.
         ConfigError: a checkpoint wants other windows than the configuration cuts.
     """
-    # Set here, before the first engine: torch's pools are made at their first use.
-    if config.model.threads:
-        import torch
-
-        torch.set_num_threads(config.model.threads)
     engines = [_make(config, "v2", config.model.checkpoint, config.model.seed, "model")]
     if config.model_v1.enabled:
         v1 = config.model_v1
@@ -35,7 +30,8 @@ def make_engines(config: Config) -> list[Engine]:
 
 
 def _make(config: Config, name: ModelName, checkpoint: str, seed: int, section: str) -> Engine:
-    engine = load_engine(Path(checkpoint) if checkpoint else None, name=name, seed=seed)
+    path = Path(checkpoint) if checkpoint else None
+    engine = load_engine(path, name=name, seed=seed, threads=config.model.threads or None)
     length = config.pipeline.rules.length
     if engine.in_samples != length or engine.rate_hz != RATE_HZ:
         wanted = (engine.in_samples - 1) / engine.rate_hz

@@ -10,7 +10,8 @@ def notify(state: str) -> bool:
     """Send a state such as ``READY=1`` or ``STATUS=...`` to the service manager.
 
     Returns:
-        False where nobody listens: not started by systemd, or its socket is gone.
+        False where nobody listens: not started by systemd, its socket is gone, or full. A manager
+        that does not read must not hold up the daemon.
 
     Source: sd_notify(3); ``@`` stands for the NUL of an abstract socket's name.
     """
@@ -21,6 +22,7 @@ def notify(state: str) -> bool:
         address = "\0" + address[1:]
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
+            channel.setblocking(False)
             channel.connect(address)
             channel.sendall(state.encode())
     except OSError:

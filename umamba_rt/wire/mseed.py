@@ -11,6 +11,8 @@ from umamba_rt.errors import RecordError
 
 # libmseed allocates what a header claims; no real record of a seismic channel is longer.
 MAX_RECORD_SAMPLES = 1_000_000
+# A header may claim a period of 1e308 s. 2,000 samples at 1e-4 Hz, the longest sold, take 231 days.
+MAX_RECORD_S = 366 * 86_400
 _DTYPES = {"i": np.int32, "f": np.float32, "d": np.float64}
 
 
@@ -35,6 +37,10 @@ def decode_record(payload: bytes, *, source: str) -> Segment:
         rate_hz = record.samprate
         if not (np.isfinite(rate_hz) and rate_hz > 0):
             raise RecordError(source, f"{record.sourceid}: sampling rate {rate_hz} Hz")
+        if record.samplecnt > MAX_RECORD_S * rate_hz:
+            raise RecordError(
+                source, f"{record.sourceid}: {record.samplecnt} samples, {rate_hz} Hz"
+            )
         record.unpack_data()
         return Segment(
             source_id=SourceId.parse(record.sourceid),
@@ -58,4 +64,6 @@ def _samples(record: MS3Record, source: str) -> SampleArray:
 def _timing_quality(record: MS3Record) -> int | None:
     # pymseed puts blockette 1001's per cent where miniSEED 3 keeps it.
     quality = record.get_extra_header("/FDSN/Time/Quality")
-    return int(quality) if isinstance(quality, int | float) else None
+    if isinstance(quality, int | float) and 0 <= quality <= 100:
+        return int(quality)
+    return None

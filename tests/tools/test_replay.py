@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import pty
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+from pymseed import MS3Record
+from seedlink_client import SeedLink
+from seedlink_client.protocol import SeedLinkError, SeedLinkPacket
+
+from umamba_rt.wire.record import ReplayRecord
+
+TOOL = Path(__file__).parents[2] / "tools" / "replay.py"
+Server = subprocess.Popen[str]
+DEMO_RECORDS = 449
+
+
+@contextlib.contextmanager
+def replay(*arguments: str) -> Iterator[tuple[Server, int]]:
+    """The tool as a process, once it listens; killed at the end if it still runs."""
+    command = [sys.executable, str(TOOL), *arguments]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        try:
+            line = process.stdout.readline()
+            assert line.startswith("listening on 127.0.0.1:"), line + process.stderr.read()
+            yield process, int(line.rpartition(":")[2])
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+def demo(*arguments: str) -> contextlib.AbstractContextManager[tuple[Server, int]]:
+    return replay("--demo", *arguments)
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(TOOL), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+
+
+def listener(port: int) -> SeedLink:
+    link = SeedLink("127.0.0.1", port, timeout=10)
+    link.add_stream("*_*")
+    link.connect()
+    return link
+
+
+def take(link: SeedLink, enough: Callable[[SeedLinkPacket], bool]) -> list[SeedLinkPacket]:
+    """Packets until one is enough, or the server is gone."""
+    packets = []
+    with contextlib.suppress(SeedLinkError):
+        for packet in link.collect(reconnect=False):
+            packets.append(packet)
+            if enough(packet):
+                break
+    link.close()
+    return packets
+
+
+@pytest.fixture(scope="module")
+def tool() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("replay_tool", TOOL)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_help_starts_in_under_half_a_second() -> None:
+    began_s = time.perf_counter()
+    result = run("--help")
+    assert time.perf_counter() - began_s < 0.5
+    assert result.returncode == 0
+    assert "--speed" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--demo", "archive"],
+        ["--demo", "--speed", "0"],
+        ["--demo", "--speed", "fast"],
+        ["--demo", "--port", "70000"],
+        ["--demo", "--linger", "-1"],
+        ["--demo", "--start", "yesterday"],
+        ["--demo", "--start", "2010-05-28", "--end", "2010-05-27"],
+        ["--demo", "--output", "x.jsonl"],
+        ["--demo", "--direct"],
+        ["--demo", "--direct", "--output", "x.jsonl", "--loop"],
+    ],
+)
+def test_contradiction_is_a_usage_error(
+    tool: ModuleType, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        tool.main(arguments)
+    assert caught.value.code == 64
+    assert "replay.py: " in capsys.readouterr().err
+
+
+def test_archive_that_is_missing_is_unavailable(
+    tool: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tool.main([str(tmp_path / "missing")]) == 69
+    assert "missing: no such file" in capsys.readouterr().err
+
+
+def test_port_that_is_taken_is_unavailable() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        result = run("--demo", "--port", str(taken.getsockname()[1]))
+    assert result.returncode == 69
+    assert "127.0.0.1:" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_replay_at_full_speed_sends_all_and_ends_with_0() -> None:
+    with demo("--port", "0", "--speed", "max", "--linger", "0.1") as (process, port):
+        packets = take(listener(port), lambda p: p.seqnum == DEMO_RECORDS)
+        assert [p.seqnum for p in packets] == list(range(1, DEMO_RECORDS + 1))
+        assert process.wait(timeout=10) == 0
+
+
+def test_select_start_and_end_choose_a_part() -> None:
+    part = ("--select", "BW.UH3.*", "--start", "2010-05-27T16:25", "--end", "2010-05-27T16:26")
+    with demo("--port", "0", "--speed", "max", "--linger", "0.1", *part) as (process, port):
+        packets = take(listener(port), lambda _: False)
+        assert {p.station_id for p in packets} == {"BW_UH3"}
+        assert all(
+            MS3Record.parse(p.payload).starttime_str() >= "2010-05-27T16:25" for p in packets
+        )
+        assert process.wait(timeout=10) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_ends_it_with_0(number: signal.Signals) -> None:
+    with demo("--port", "0") as (process, _):
+        process.send_signal(number)
+        assert process.wait(timeout=10) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+
+
+def test_live_begins_now() -> None:
+    now_ns = time.time_ns()
+    with demo("--port", "0", "--live", "--speed", "max") as (_, port):
+        (packet,) = take(listener(port), lambda _: True)
+        assert abs(MS3Record.parse(packet.payload).starttime - now_ns) < 30 * 10**9
+
+
+def test_loop_goes_on_with_later_times_and_numbers() -> None:
+    with demo("--port", "0", "--loop", "--speed", "max") as (_, port):
+        packets = take(listener(port), lambda p: p.seqnum == DEMO_RECORDS + 5)
+        assert [p.seqnum for p in packets] == list(range(1, DEMO_RECORDS + 6))
+        first, again = (MS3Record.parse(packets[n].payload).starttime for n in (0, DEMO_RECORDS))
+        later_ns = again - first
+        assert later_ns % 10**9 == 0
+        assert later_ns > 230 * 10**9
+
+
+def test_killed_and_started_again_nothing_is_lost_and_nothing_doubled() -> None:
+    paced = ("--speed", "150", "--linger", "0.1")
+    with demo("--port", "0", *paced) as (process, port):
+        link = listener(port)
+
+        def kill_at_150(packet: SeedLinkPacket) -> bool:
+            if packet.seqnum == 150:
+                process.kill()
+            return False
+
+        before = take(link, kill_at_150)
+    with demo("--port", str(port), *paced):
+        link.connect()
+        after = take(link, lambda p: p.seqnum == DEMO_RECORDS)
+    assert len(before) >= 150
+    numbers = [packet.seqnum for packet in [*before, *after]]
+    assert numbers == list(range(1, DEMO_RECORDS + 1))
+
+
+def test_bar_is_shown_on_a_terminal() -> None:
+    controller, terminal = pty.openpty()
+    command = [sys.executable, str(TOOL), "--demo", "--port", "0", "--speed", "max"]
+    with subprocess.Popen(
+        [*command, "--linger", "0.5"], stdout=subprocess.PIPE, stderr=terminal, text=True
+    ) as process:
+        os.close(terminal)
+        assert process.stdout is not None
+        port = int(process.stdout.readline().rpartition(":")[2])
+        take(listener(port), lambda p: p.seqnum == DEMO_RECORDS)
+        shown = b""
+        with contextlib.suppress(OSError):  # a terminal without a process is an I/O error
+            while chunk := os.read(controller, 4096):
+                shown += chunk
+        assert process.wait(timeout=10) == 0
+    os.close(controller)
+    assert f"{DEMO_RECORDS}/{DEMO_RECORDS}".encode() in shown
+
+
+def test_direct_runs_the_core_on_the_stations_asked_for(
+    tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[ReplayRecord] = []
+
+    def run_direct(records: list[ReplayRecord], *_others: object) -> SimpleNamespace:
+        seen.extend(records)
+        return SimpleNamespace(
+            records=len(records), records_refused=0, windows=0, written=0, elapsed_s=0.0
+        )
+
+    monkeypatch.setattr("umamba_rt.direct.run_direct", run_direct)
+    monkeypatch.setattr("umamba_rt.engines.make_engines", lambda _config: [])
+    output = tmp_path / "out.jsonl"
+    arguments = ["--demo", "--direct", "--output", str(output), "--stations", "BW_UH3,BW_RJ*"]
+    assert tool.main(arguments) == 0
+    assert {record.source_id.station for record in seen} == {"UH3", "RJOB"}
+    assert output.exists()
+
+
+def test_direct_output_that_cannot_be_written_is_unavailable(
+    tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("umamba_rt.engines.make_engines", lambda _config: [])
+    output = tmp_path / "missing" / "out.jsonl"
+    assert tool.main(["--demo", "--direct", "--output", str(output)]) == 69

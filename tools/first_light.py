@@ -1,0 +1,302 @@
+#!/usr/bin/env python3
+"""Replay an archive through the socket and directly, compare the two, and measure the daemon.
+
+The daemon, the replay server and the subscriber are processes and sockets as in production. Ends
+with 0 only if every window of the direct run came out of the feed, none twice, with the same
+quality and the same magnitude to 1e-5.
+
+    tools/first_light.py ARCHIVE --speed 10 --output docs/first-light.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from umamba_rt.feed import Subscriber
+
+TOOLS = Path(__file__).parent
+MAGNITUDE_TOLERANCE = 1e-5
+# Silence after which the feed is taken to have ended.
+QUIET_S = 20.0
+Key = tuple[str, str, str, int]
+
+
+@dataclass(slots=True)
+class Report:
+    """What was measured; written as JSON."""
+
+    archive: str
+    speed: str
+    mode: str
+    cores: int
+    stations: int = 0
+    windows_direct: int = 0
+    windows_socket: int = 0
+    lost: int = 0
+    extra: int = 0
+    doubled: int = 0
+    different: int = 0
+    worst_magnitude_difference: float = 0.0
+    messages_missed: int = 0
+    ready_s: float = 0.0
+    feed_s: float = 0.0
+    windows_per_s: float = 0.0
+    direct_s: float = 0.0
+    processing_ms_p50: float = 0.0
+    processing_ms_p99: float = 0.0
+    data_latency_s_p50: float = 0.0
+    rss_mib: list[float] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def equal(self) -> bool:
+        """Whether socket and direct run gave the same windows with the same numbers."""
+        return self.windows_direct > 0 and not (
+            self.lost or self.extra or self.doubled or self.different
+        )
+
+
+def main() -> int:
+    """Run both ways; returns 0 when they agree, 1 when not."""
+    options = _options()
+    report = Report(
+        archive=" ".join(map(str, options.archive)),
+        speed=options.speed,
+        mode="live" if options.live else "replay",
+        cores=len(os.sched_getaffinity(0)),
+    )
+    with tempfile.TemporaryDirectory(prefix="first-light-") as folder:
+        scratch = Path(folder)
+        choice = _choice(options)
+        direct = {} if options.live else _direct(scratch, choice, report)
+        bodies = _socket(scratch, choice, options, report)
+    _measure(bodies, report)
+    if not options.live:
+        _compare(direct, bodies, report)
+    text = json.dumps(asdict(report), indent=2)
+    if options.output:
+        options.output.write_text(text + "\n", encoding="utf-8")
+    print(text)
+    return 0 if options.live or report.equal else 1
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("archive", nargs="+", type=Path)
+    parser.add_argument("--speed", default="10", help="of the replay, a number or max")
+    parser.add_argument("--start", help="as of tools/replay.py")
+    parser.add_argument("--end", help="as of tools/replay.py")
+    parser.add_argument("--select", help="as of tools/replay.py")
+    parser.add_argument(
+        "--live", action="store_true", help="times moved to now, live mode; nothing to compare"
+    )
+    parser.add_argument("--for-s", type=float, help="end the socket run after this long")
+    parser.add_argument(
+        "--kill-server-at", type=int, metavar="N", help="kill -9 it after N windows"
+    )
+    parser.add_argument("--v1", action="store_true", help="run V1 alongside")
+    parser.add_argument("--output", type=Path, help="write the report here, too")
+    return parser.parse_args()
+
+
+def _choice(options: argparse.Namespace) -> list[str]:
+    words = [str(path) for path in options.archive]
+    for name in ("start", "end", "select"):
+        value = getattr(options, name)
+        words += [f"--{name}", value] if value else []
+    return words
+
+
+def _direct(scratch: Path, choice: list[str], report: Report) -> dict[Key, dict[str, Any]]:
+    output = scratch / "direct.jsonl"
+    command = [sys.executable, str(TOOLS / "replay.py"), "--direct", *choice]
+    started_s = time.monotonic()
+    subprocess.run([*command, "--output", str(output)], check=True, stderr=subprocess.DEVNULL)
+    report.direct_s = round(time.monotonic() - started_s, 2)
+    bodies = [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
+    report.windows_direct = len(bodies)
+    return {_key(body): body for body in bodies}
+
+
+def _socket(
+    scratch: Path, choice: list[str], options: argparse.Namespace, report: Report
+) -> list[dict[str, Any]]:
+    port = _free_port()
+    address = f"ipc://{scratch}/feed"
+    config = scratch / "config.toml"
+    config.write_text(_config(port, address, report.mode, options.v1), encoding="utf-8")
+    with _daemon(config, scratch, report) as daemon, Subscriber(address, timeout_s=1.0) as feed:
+        # A heartbeat proves that the subscription stands; only now may data flow.
+        while feed.receive() is None:
+            _alive(daemon)
+        serve = [sys.executable, str(TOOLS / "replay.py"), *choice, "--port", str(port)]
+        serve += ["--speed", options.speed, *(["--live"] if options.live else [])]
+        bodies = _collect(feed, daemon, serve, options, report)
+        report.messages_missed = feed.missed
+    return bodies
+
+
+def _collect(
+    feed: Subscriber,
+    daemon: subprocess.Popen[bytes],
+    serve: list[str],
+    options: argparse.Namespace,
+    report: Report,
+) -> list[dict[str, Any]]:
+    bodies: list[dict[str, Any]] = []
+    kill_at = options.kill_server_at
+    server = subprocess.Popen(serve, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        started_s = sampled_s = latest_s = time.monotonic()
+        while True:
+            message = feed.receive()
+            now_s = time.monotonic()
+            _alive(daemon)
+            if message is not None and message.topic.startswith("magnitude."):
+                bodies.append(message.body)
+                latest_s = now_s
+            elif message is not None and message.topic == "heartbeat":
+                report.counts = message.body["counts"]
+            if now_s - sampled_s >= 1:
+                report.rss_mib.append(_rss_mib(daemon.pid))
+                sampled_s = now_s
+            if kill_at is not None and len(bodies) >= kill_at:
+                server.kill()
+                server.wait()
+                server = subprocess.Popen(
+                    serve, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                )
+                kill_at = None
+            over = options.for_s is not None and now_s - started_s > options.for_s
+            if over or now_s - latest_s > (QUIET_S if bodies else 4 * QUIET_S):
+                report.feed_s = round(latest_s - started_s, 2)
+                return bodies
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _measure(bodies: list[dict[str, Any]], report: Report) -> None:
+    report.windows_socket = len(bodies)
+    report.stations = len({_key(body)[1] for body in bodies})
+    if len(bodies) < 2:
+        return
+    report.windows_per_s = round(len(bodies) / report.feed_s, 1)
+    processing = [body["latency"]["processing_ms"] for body in bodies]
+    hundredths = statistics.quantiles(processing, n=100)
+    report.processing_ms_p50 = round(hundredths[49], 2)
+    report.processing_ms_p99 = round(hundredths[98], 2)
+    data_s = [body["latency"]["data_s"] for body in bodies]
+    report.data_latency_s_p50 = round(statistics.median(data_s), 2)
+
+
+def _compare(
+    direct: dict[Key, dict[str, Any]], bodies: list[dict[str, Any]], report: Report
+) -> None:
+    seen: dict[Key, dict[str, Any]] = {}
+    for body in bodies:
+        key = _key(body)
+        report.doubled += key in seen
+        seen[key] = body
+    report.lost = len(direct.keys() - seen.keys())
+    report.extra = len(seen.keys() - direct.keys())
+    for key in direct.keys() & seen.keys():
+        one, other = direct[key], seen[key]
+        difference = abs(one["magnitude"] - other["magnitude"])
+        report.worst_magnitude_difference = max(report.worst_magnitude_difference, difference)
+        same = all(
+            one[name] == other[name]
+            for name in ("window_start", "window_end", "uncertainty", "quality", "model", "station")
+        )
+        report.different += difference > MAGNITUDE_TOLERANCE or not same
+
+
+def _key(body: dict[str, Any]) -> Key:
+    where = body["station"]
+    names = ("network", "station", "location", "band_source")
+    sensor = ".".join(where[name] for name in names)
+    return body["model"]["name"], sensor, body["window_start"], body["revision"]
+
+
+def _config(port: int, address: str, mode: str, v1: bool) -> str:
+    return f"""
+[[seedlink]]
+server = "127.0.0.1:{port}"
+streams = ["*_*"]
+reconnect_min_s = 0.2
+reconnect_max_s = 1.0
+[run]
+mode = "{mode}"
+heartbeat_s = 0.5
+[model_v1]
+enabled = {str(v1).lower()}
+[publisher]
+address = "{address}"
+high_water_mark = 100000
+"""
+
+
+@contextmanager
+def _daemon(config: Path, scratch: Path, report: Report) -> Iterator[subprocess.Popen[bytes]]:
+    """A running daemon; notes how long it took to say READY, as systemd would hear it."""
+    environment = {**os.environ, "NOTIFY_SOCKET": str(scratch / "notify")}
+    command = [sys.executable, "-m", "umamba_rt", "run", str(config)]
+    log = (scratch / "daemon.log").open("wb")
+    with log, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
+        notified.bind(environment["NOTIFY_SOCKET"])
+        notified.settimeout(120)
+        started_s = time.monotonic()
+        with subprocess.Popen(command, env=environment, stderr=log) as process:
+            try:
+                while b"READY=1" not in notified.recv(4096):
+                    pass
+                report.ready_s = round(time.monotonic() - started_s, 2)
+                yield process
+            finally:
+                _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        status = process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise SystemExit("the daemon did not end within 30 s of SIGTERM") from None
+    if status != 0:
+        raise SystemExit(f"the daemon ended with {status}")
+
+
+def _alive(daemon: subprocess.Popen[bytes]) -> None:
+    if daemon.poll() is not None:
+        raise SystemExit(f"the daemon ended with {daemon.returncode}")
+
+
+def _rss_mib(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("VmRSS:"):
+            return round(int(line.split()[1]) / 1024, 1)
+    raise SystemExit(f"process {pid} has no memory: it is gone")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,221 @@
+#!/usr/bin/env python3
+"""Replay an archive as a SeedLink server, or straight through the model with --direct.
+
+Serves SDS folders, miniSEED files and whatever obspy reads, re-recorded to 512-byte miniSEED in
+the order in which dataloggers would have sent it. Prints ``listening on HOST:PORT`` when clients
+can connect. Ends with 0 after the last packet, or on SIGINT or SIGTERM.
+
+Started again with the same archive and arguments it gives the same numbers and times, so clients
+resume where they were. With --live the times begin, or go on, when the first client does: numbers
+are the same after a restart, times are later by as long as the server was away.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import math
+import os
+import signal
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from umamba_rt.cli import Parser, guarded
+
+if TYPE_CHECKING:  # --help must not wait for numpy
+    from umamba_rt.io.archive import Archive
+    from umamba_rt.io.replay_server import ReplayServer
+    from umamba_rt.io.replay_timeline import Timeline
+
+
+def _speed(text: str) -> float:
+    """``max`` is infinity."""
+    if text == "max":
+        return math.inf
+    speed = float(text)
+    if not 0 < speed < math.inf:
+        raise ValueError(text)
+    return speed
+
+
+def _time_ns(text: str) -> int:
+    moment = datetime.fromisoformat(text)
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return round(moment.replace(microsecond=0).timestamp()) * 10**9 + moment.microsecond * 1000
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < math.inf:
+        raise ValueError(text)
+    return value
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise ValueError(text)
+    return port
+
+
+_speed.__name__, _time_ns.__name__ = "speed (a number above 0, or max)", "time (ISO 8601, UTC)"
+_seconds.__name__, _port.__name__ = "number of seconds", "port"
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = Parser(prog="replay.py", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("archive", nargs="*", type=Path, help="folder (SDS or other) or file")
+    parser.add_argument("--demo", action="store_true", help="serve obspy's demo data, 4 minutes")
+    what = parser.add_argument_group("what is replayed")
+    what.add_argument("--start", type=_time_ns, metavar="TIME", help="first sample, UTC")
+    what.add_argument("--end", type=_time_ns, metavar="TIME", help="samples before this, UTC")
+    what.add_argument(
+        "--select", default="", metavar="GLOBS", help="NET.STA.LOC.CHA with * and ?, by commas"
+    )
+    server = parser.add_argument_group("server")
+    server.add_argument("--host", default="127.0.0.1", help="address to bind (%(default)s)")
+    server.add_argument("--port", type=_port, default=18000, help="0: any free one (%(default)s)")
+    server.add_argument(
+        "--speed", type=_speed, default=1.0, metavar="N|max", help="times real time (1)"
+    )
+    server.add_argument(
+        "--live",
+        action="store_true",
+        help="move all times so that it begins when the first client does",
+    )
+    server.add_argument("--loop", action="store_true", help="start over, later, after the end")
+    server.add_argument(
+        "--linger", type=_seconds, default=5.0, metavar="S", help="open after the end (%(default)s)"
+    )
+    direct = parser.add_argument_group("without a server")
+    direct.add_argument("--direct", action="store_true", help="run the core here, no socket")
+    direct.add_argument("--checkpoint", type=Path, metavar="FILE", help="the model")
+    direct.add_argument("--output", type=Path, metavar="OUT.jsonl", help="estimates, one a line")
+    direct.add_argument("--config", type=Path, metavar="FILE", help="configuration, TOML")
+    direct.add_argument("--stations", metavar="SELECT", help="as the configuration's selection")
+    return parser
+
+
+def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
+    """Read and check the command line; a contradiction ends with 64."""
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    if arguments.demo == bool(arguments.archive):
+        parser.error("name an archive, or --demo, and not both")
+    if arguments.direct:
+        if arguments.output is None:
+            parser.error("--direct needs --output")
+        if arguments.loop or arguments.live:
+            parser.error("--direct goes neither with --loop nor with --live")
+    else:
+        for name in ("checkpoint", "output", "config", "stations"):
+            if getattr(arguments, name) is not None:
+                parser.error(f"--{name} goes with --direct only")
+    if None not in (arguments.start, arguments.end) and arguments.start >= arguments.end:
+        parser.error("--start is not before --end")
+    return arguments
+
+
+def read(arguments: argparse.Namespace) -> Archive:
+    """Read the archive that is asked for, and say what had to be left out."""
+    from umamba_rt.io.archive import ArchiveChoice, demo_records, read_archive
+
+    globs = tuple(glob for glob in arguments.select.split(",") if glob)
+    choice = ArchiveChoice(arguments.start, arguments.end, globs)
+    archive = demo_records(choice) if arguments.demo else read_archive(arguments.archive, choice)
+    for warning in archive.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    return archive
+
+
+def run_direct(arguments: argparse.Namespace) -> int:
+    """Take the records straight through the core; one JSON line an estimate."""
+    from umamba_rt.config import Config, load
+    from umamba_rt.direct import run_direct as run
+    from umamba_rt.engines import make_engines
+    from umamba_rt.errors import UnavailableError
+
+    config = load(arguments.config, os.environ) if arguments.config else Config()
+    if arguments.checkpoint is not None:
+        config = replace(config, model=replace(config.model, checkpoint=str(arguments.checkpoint)))
+    globs = tuple(glob for glob in (arguments.stations or "*").split(",") if glob)
+    records = [
+        record
+        for record in read(arguments).records
+        if any(fnmatchcase(record.source_id.station_id, glob) for glob in globs)
+    ]
+    engines = make_engines(config)
+    try:
+        with arguments.output.open("wb") as output:
+            summary = run(records, config, engines, output)
+    except OSError as error:
+        raise UnavailableError(str(arguments.output), error.strerror or str(error)) from error
+    print(
+        f"{summary.records} records, {summary.records_refused} refused, {summary.windows} windows, "
+        f"{summary.written} estimates in {summary.elapsed_s:.1f} s",
+        file=sys.stderr,
+    )
+    return 0
+
+
+def serve(arguments: argparse.Namespace) -> int:
+    """Serve until the replay is over or a signal comes."""
+    from umamba_rt.io.replay_timeline import Timeline
+
+    timeline = Timeline(read(arguments).records, loop=arguments.loop)
+    asyncio.run(_serve(timeline, arguments))
+    return 0
+
+
+async def _serve(timeline: Timeline, arguments: argparse.Namespace) -> None:
+    from umamba_rt.io.replay_server import ReplayServer, ServerOptions
+
+    speed = None if math.isinf(arguments.speed) else arguments.speed
+    options = ServerOptions(arguments.host, arguments.port, speed, arguments.linger, arguments.live)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with ReplayServer(timeline, options) as server:
+        print(f"listening on {arguments.host}:{server.port}", flush=True)
+        waits = [asyncio.create_task(w) for w in (server.wait_finished(), stop.wait())]
+        if sys.stderr.isatty():
+            waits.append(asyncio.create_task(_show_progress(server)))
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+
+
+async def _show_progress(server: ReplayServer) -> None:
+    """Keep a bar on the terminal up to date until cancelled."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("records"), TimeElapsedColumn())
+    clients = TextColumn("{task.fields[clients]} clients")
+    with Progress(*columns, clients, console=Console(stderr=True)) as bar:
+        task = bar.add_task("replay", total=server.progress.last, clients=0)
+        try:
+            while True:
+                now = server.progress
+                bar.update(task, completed=now.number, clients=now.clients)
+                await asyncio.sleep(0.2)
+        finally:
+            bar.update(task, completed=server.progress.number)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run; the exit status is 0, 64 usage, 69 unavailable, or what an error of ours says."""
+    arguments = parse_arguments(argv)
+    action = run_direct if arguments.direct else serve
+    return guarded("replay.py", lambda: action(arguments))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

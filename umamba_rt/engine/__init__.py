@@ -1,0 +1,49 @@
+"""How a model is run fast on this hardware: one interface, backends that all equal ``models/``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from umamba_rt.core.estimate import ModelName
+    from umamba_rt.engine.base import Engine
+
+
+def load_engine(
+    checkpoint: Path | None,
+    *,
+    name: ModelName,
+    seed: int = 0,
+    device: str = "cpu",
+    threads: int | None = None,
+) -> Engine:
+    """Make the engine for a checkpoint, or for seeded random weights when there is none.
+
+    Args:
+        checkpoint: a file of either format; None: untrained weights.
+        name: the model that must be in it.
+        seed: of the untrained weights.
+        device: ``cpu`` or a CUDA device.
+        threads: on the CPU, how many windows are worked on at once; None: as many as cores.
+
+    Raises:
+        UnavailableError: the file cannot be read, or the device is not there.
+        CheckpointError: the file is damaged or holds another model than ``name``.
+    """
+    # torch takes seconds to import: the command line imports this package for its types alone.
+    import torch
+
+    from umamba_rt.engine.torch_engine import TorchEngine
+    from umamba_rt.errors import CheckpointError, UnavailableError
+    from umamba_rt.models.loading import load
+    from umamba_rt.models.seeded import untrained
+
+    if device != "cpu" and not torch.cuda.is_available():
+        raise UnavailableError(device, "no CUDA device")
+    if checkpoint is None:
+        return TorchEngine(untrained(name, seed), device=device, threads=threads)
+    model = load(checkpoint)
+    if model.config.name != name:
+        raise CheckpointError(str(checkpoint), f"holds {model.config.name}, expected {name}")
+    return TorchEngine(model, device=device, threads=threads)

@@ -1,0 +1,73 @@
+"""The engine that runs the torch model itself, on the CPU or on CUDA."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from umamba_rt.core.estimate import BatchOutput, Float32Array, ModelIdentity
+from umamba_rt.engine.batch_threads import one_torch_thread_each, part_size
+from umamba_rt.engine.fold import folded
+from umamba_rt.errors import ModelError
+from umamba_rt.models.config import Norm
+from umamba_rt.models.state import Model
+
+
+class TorchEngine:
+    """Inference with PyTorch; satisfies `umamba_rt.engine.base.Engine`.
+
+    Args:
+        model: with an identity; it is copied, and the copy put into eval mode.
+        device: ``cpu`` or a CUDA device.
+        threads: on the CPU, how many windows are worked on at once; torch's own number if None.
+
+    Raises:
+        ModelError: the model has no identity.
+    """
+
+    backend = "torch"
+
+    def __init__(self, model: Model, *, device: str = "cpu", threads: int | None = None) -> None:
+        if model.identity is None:
+            raise ModelError("a model without identity: neither loaded nor seeded")
+        self.identity: ModelIdentity = model.identity
+        self.norm: Norm = model.config.norm
+        self.in_samples = model.config.in_samples
+        self.rate_hz = model.config.sampling_rate
+        self._components = model.config.in_channels
+        self._device = torch.device(device)
+        self._model = folded(model).to(self._device)
+        self._threads = torch.get_num_threads() if threads is None else threads
+        on_cpu = self._device.type == "cpu"
+        self._pool = one_torch_thread_each(self._threads) if on_cpu else None
+
+    def run(self, batch: Float32Array) -> BatchOutput:
+        """Estimate the magnitudes of preprocessed windows; see `Engine.run`."""
+        expected = (self._components, self.in_samples)
+        if batch.ndim != 3 or batch.shape[1:] != expected or batch.dtype != np.float32:
+            wanted = f"float32 (B, {self._components}, {self.in_samples})"
+            raise ModelError(f"batch: found {batch.dtype} {batch.shape}, expected {wanted}")
+        if not len(batch):
+            return self._output(np.zeros((0, self.in_samples), np.float32))
+        # A copy: torch warns of arrays that cannot be written to, and 36 kB a window is nothing.
+        windows = torch.tensor(batch)
+        if self._pool is None:
+            return self._output(self._infer(windows))
+        parts = torch.split(windows, part_size(len(batch), self._threads))
+        return self._output(np.concatenate(list(self._pool.map(self._infer, parts))))
+
+    def _infer(self, windows: torch.Tensor) -> Float32Array:
+        with torch.inference_mode():  # a setting of the thread, not of the process
+            values: Float32Array = self._model(windows.to(self._device)).cpu().numpy()
+        return values
+
+    def _output(self, values: Float32Array) -> BatchOutput:
+        """Put what the model returned, (B,) or (B, N), into a `BatchOutput`."""
+        if self.identity.name == "v2":
+            return BatchOutput(values if values.ndim == 1 else values[:, 0], None)
+        # In float64, so that the mean of 3001 numbers does not depend on the order of summing.
+        return BatchOutput(values.mean(axis=1, dtype=np.float64).astype(np.float32), values)
+
+    def warm_up(self) -> None:
+        """Run a window of zeros: compiles the scan or takes it from the cache."""
+        self.run(np.zeros((1, self._components, self.in_samples), np.float32))

@@ -1,0 +1,88 @@
+"""Waveform files that only obspy reads, and the demo data that it brings along."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from umamba_rt.core.ids import SourceId
+from umamba_rt.core.segment import SampleArray, Segment
+from umamba_rt.errors import RecordError, UnavailableError
+
+if TYPE_CHECKING:
+    from obspy import Stream, Trace
+
+_DEMO_FILES = "BW.UH*._.*.2010.147.cut.slist.gz"
+
+
+def read_any(path: Path) -> Iterator[Segment]:
+    """Read a file of any format that obspy knows, gap by gap.
+
+    Raises:
+        RecordError: obspy cannot read it.
+    """
+    from obspy import read  # lazily: half a second
+
+    try:
+        stream = read(str(path), check_compression=False)
+    except Exception as error:  # obspy's readers raise whatever their format made them
+        first_line = (str(error) or type(error).__name__).splitlines()[0]
+        raise RecordError(str(path), first_line) from error
+    return _segments(stream)
+
+
+def read_demo() -> Iterator[Segment]:
+    """Read BW.UH1 to UH4 of 2010-05-27, and BW.RJOB moved by whole seconds to begin with them.
+
+    Raises:
+        UnavailableError: the installed obspy has no test data.
+    """
+    package = find_spec("obspy")
+    folders = package.submodule_search_locations if package is not None else None
+    data = Path(folders[0]) / "signal/tests/data" if folders else Path()
+    files = sorted(data.glob(_DEMO_FILES))
+    if not files:
+        raise UnavailableError(str(data / _DEMO_FILES), "obspy has no such test data")
+    from obspy import Stream, read
+
+    stream = Stream()
+    for file in files:
+        stream += read(str(file))
+    start = min(trace.stats.starttime for trace in stream)
+    for trace in read():
+        shift_s = int(start.timestamp) - int(trace.stats.starttime.timestamp) + 1
+        trace.stats.starttime += shift_s
+        stream.append(trace)
+    return _segments(stream)
+
+
+def _segments(stream: Stream) -> Iterator[Segment]:
+    for trace in stream.split():
+        if trace.stats.npts == 0 or trace.stats.sampling_rate <= 0:
+            continue
+        yield Segment(
+            _source_id(trace), trace.stats.starttime.ns, trace.stats.sampling_rate, _samples(trace)
+        )
+
+
+def _source_id(trace: Trace) -> SourceId:
+    stats = trace.stats
+    try:
+        return SourceId.from_nslc(stats.network, stats.station, stats.location, stats.channel)
+    except ValueError as error:
+        raise RecordError(trace.id, str(error)) from error
+
+
+def _samples(trace: Trace) -> SampleArray:
+    """Integers that fit stay integers; everything else becomes a float."""
+    limits = np.iinfo(np.int32)
+    whole = np.issubdtype(trace.data.dtype, np.integer)
+    if whole and trace.data.min() >= limits.min and trace.data.max() <= limits.max:
+        integers: SampleArray = trace.data.astype(np.int32)
+        return integers
+    floats: SampleArray = trace.data.astype(np.float32)
+    return floats

@@ -1,0 +1,158 @@
+"""One client's connection to the replay server: reading commands while packets go out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Protocol as Interface
+
+from umamba_rt.io.replay_cursor import Cursor
+from umamba_rt.wire.seedlink import Session
+from umamba_rt.wire.seedlink_events import Close, Ending, Reply, StartStreaming
+from umamba_rt.wire.seedlink_frames import END
+from umamba_rt.wire.seedlink_info import Identity, InfoRequest
+
+# Packets are written in pieces of about this size, and never more than twice as much waits in
+# user space for a client that does not read: TCP slows the replay down instead.
+CHUNK_BYTES = 64 * 1024
+_READ_BYTES = 4096
+_FLUSH_S = 2.0  # for a closing connection to take what is buffered
+_SCAN_RECORDS = 2000  # unwanted records stepped over before others get their turn
+
+
+class Replay(Interface):
+    """What a connection needs of its server."""
+
+    identity: Identity
+
+    def answer(self, request: InfoRequest) -> bytes:
+        """The answer to an INFO command."""
+
+    def begin(self, request: StartStreaming) -> Cursor:
+        """Place a client in the replay."""
+
+    async def wait_s(self, delay_s: float) -> None:
+        """Sleep, or less if the replay clock is moved meanwhile."""
+
+
+class Client:
+    """Serves one connection until either side closes it.
+
+    Args:
+        reader: the connection's receiving side.
+        writer: its sending side.
+        replay: the server.
+        on_progress: called after each piece sent and each state change.
+        linger_s: how long to wait after ``END`` for the client to close first, s.
+    """
+
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        replay: Replay,
+        on_progress: Callable[[], None],
+        linger_s: float,
+    ) -> None:
+        self._reader, self._writer, self._replay = reader, writer, replay
+        self._on_progress, self._linger_s = on_progress, linger_s
+        self._session = Session(replay.identity)
+        self._sending = asyncio.Lock()
+        self._ended = False
+        self._caught_up = False
+        self._streaming: asyncio.Task[None] | None = None
+        self.cursor: Cursor | None = None
+        writer.transport.set_write_buffer_limits(high=CHUNK_BYTES)
+
+    @property
+    def in_real_time(self) -> bool:
+        """Whether it streams and expects no end."""
+        return self.cursor is not None and self.cursor.ending is Ending.NEVER
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there is a packet that has still to be given to its socket."""
+        return self.cursor is not None and not self._caught_up
+
+    async def serve(self) -> None:
+        """Run the connection; returns when it is over, whatever the peer did."""
+        try:
+            with contextlib.suppress(ConnectionError):
+                await self._read()
+        finally:
+            try:
+                if self._streaming is not None:
+                    self._streaming.cancel()
+                    with contextlib.suppress(asyncio.CancelledError, ConnectionError):
+                        await self._streaming
+            finally:
+                await self._close()
+
+    def abort(self) -> None:
+        """Drop the connection without sending what is buffered."""
+        self._writer.transport.abort()
+
+    async def _close(self) -> None:
+        """Close after what is buffered has gone out, or without it if the peer does not read."""
+        self._writer.close()
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(_FLUSH_S):
+                await self._writer.wait_closed()
+        self.abort()
+
+    async def _read(self) -> None:
+        # Reading stops while replies wait to be sent, so a flood of commands is slowed too.
+        while chunk := await self._reader.read(_READ_BYTES):
+            for event in self._session.receive(chunk):
+                match event:
+                    case Reply(content):
+                        await self._send(content)
+                    case InfoRequest():
+                        await self._send(self._replay.answer(event))
+                    case StartStreaming():
+                        self.cursor = self._replay.begin(event)
+                        self._streaming = asyncio.create_task(self._stream(self.cursor))
+                    case Close():
+                        return
+
+    async def _send(self, content: bytes) -> None:
+        async with self._sending:
+            if content and not self._ended:
+                self._writer.write(content)
+                await self._writer.drain()
+
+    async def _stream(self, cursor: Cursor) -> None:
+        try:
+            while not (cursor.at_last or cursor.is_over):
+                if (delay_s := cursor.delay_s) > 0:
+                    await self._replay.wait_s(delay_s)
+                    continue
+                await self._send(self._next_piece(cursor))
+                self._on_progress()
+                await asyncio.sleep(0)  # drain alone gives no other client a turn
+            if cursor.ending is not Ending.NEVER:
+                await self._send(END)
+                self._ended = True
+            self._writer.transport.set_write_buffer_limits(high=0)
+            await self._writer.drain()
+            self._caught_up = True
+            self._on_progress()
+            if self._ended:
+                await asyncio.sleep(self._linger_s)
+                self._writer.close()
+        except Exception:
+            self._writer.close()  # the reader sees it, and ends the connection with this error
+            raise
+
+    @staticmethod
+    def _next_piece(cursor: Cursor) -> bytes:
+        frames: list[bytes] = []
+        size = 0
+        for _ in range(_SCAN_RECORDS):
+            if size >= CHUNK_BYTES or cursor.at_last or cursor.is_over or cursor.delay_s > 0:
+                break
+            if (frame := cursor.take()) is not None:
+                frames.append(frame)
+                size += len(frame)
+        return b"".join(frames)

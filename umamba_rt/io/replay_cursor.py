@@ -1,0 +1,112 @@
+"""One client's way through the replay: where it begins, what it wants, when it is over."""
+
+from __future__ import annotations
+
+from umamba_rt.core.ids import SourceId
+from umamba_rt.io.replay_timeline import ReplayClock, Timeline
+from umamba_rt.wire.record import ReplayRecord
+from umamba_rt.wire.seedlink_events import Ending, StartStreaming
+from umamba_rt.wire.seedlink_frames import Protocol, data_frame
+from umamba_rt.wire.seedlink_select import Position, find_subscription
+
+
+class Cursor:
+    """A position in the timeline, and the start of each subscription.
+
+    Where a client begins (decisions that SeedLink leaves to the server):
+
+    - A resume number is the first packet wanted. Numbers are the same after a restart, so nothing
+      is lost and nothing doubled. Where it lies ahead of the replay clock, as after a restart,
+      the clock moves forward to it: a resumed client need not sit through the past again. With
+      several stations the furthest number moves the clock, and each station still begins at its
+      own, all in one walk in time order.
+    - A number that this replay cannot have given counts as none (v4 specification, DATA).
+    - Without a number: the next packet released from now on, which is the first one while the
+      clock is at rest and at full speed. ``ALL``, a time window and FETCH: the first one.
+
+    Args:
+        request: what the client asked for.
+        timeline: the packets.
+        clock: what has been released; moved forward to a resume number ahead of it.
+    """
+
+    def __init__(self, request: StartStreaming, timeline: Timeline, clock: ReplayClock) -> None:
+        self._request, self._timeline, self._clock = request, timeline, clock
+        self._owners: dict[SourceId, int | None] = {}
+        # Before the clock moves, so that the order of the stations makes no difference.
+        fresh = (clock.released or 0) + 1 if clock.paced and clock.started else 1
+        starts = [self._start(s.position, fresh) for s in request.subscriptions]
+        self._starts = [start for start, _ in starts]
+        ahead = max((start for start, resumed in starts if resumed), default=0)
+        last = timeline.last
+        ahead = ahead if last is None else min(ahead, last)
+        self.moved_clock = ahead > 0 and clock.advance_to(ahead)
+        clock.start()
+        self.number = min(self._starts)
+        ends = [s.position.end_ns for s in request.subscriptions]
+        self._window_end_ns = max((end for end in ends if end is not None), default=0)
+
+    @property
+    def protocol(self) -> Protocol:
+        """How packets are framed."""
+        return self._request.protocol
+
+    @property
+    def ending(self) -> Ending:
+        """When it is over."""
+        return self._request.ending
+
+    @property
+    def at_last(self) -> bool:
+        """Whether nothing comes any more."""
+        return not self._timeline.has(self.number)
+
+    @property
+    def delay_s(self) -> float:
+        """Seconds until the packet at hand is released, <= 0 if it is."""
+        return self._clock.delay_s(self.number)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the client has all that it asked for, and ``END`` is due."""
+        if self.ending is Ending.NEVER:
+            return False
+        if self.at_last:
+            return True
+        if self.ending is Ending.QUEUE:
+            return self.delay_s > 0
+        # Packets come in the order of their ends: one that begins inside the window can be at
+        # most the longest record's duration behind the window's end.
+        past_ns = self._timeline.release_ns(self.number) - self._timeline.longest_ns
+        return past_ns >= self._window_end_ns
+
+    def take(self) -> bytes | None:
+        """Step over the packet at hand; gives its frame, or None if the client wants it not."""
+        number = self.number
+        self.number += 1
+        record = self._timeline.record(number)
+        if not self._wants(number, record):
+            return None
+        return data_frame(self.protocol, number, record.source_id.station_id, record.payload)
+
+    def _wants(self, number: int, record: ReplayRecord) -> bool:
+        subscriptions = self._request.subscriptions
+        if record.source_id not in self._owners:
+            self._owners[record.source_id] = find_subscription(subscriptions, record.source_id)
+        owner = self._owners[record.source_id]
+        if owner is None or number < self._starts[owner]:
+            return False
+        position = subscriptions[owner].position
+        return (position.start_ns is None or record.end_ns > position.start_ns) and (
+            position.end_ns is None or record.start_ns < position.end_ns
+        )
+
+    def _start(self, position: Position, fresh: int) -> tuple[int, bool]:
+        """First number wanted of a subscription, and whether the client resumes there."""
+        number, released = position.number, self._clock.released
+        if number is not None:
+            if self.protocol is Protocol.V3 and released is not None:
+                number = self._timeline.resolve_v3(number, released)
+            if self._timeline.is_plausible(number, released or 0):
+                return max(1, number), True
+        return (1 if position.from_first else fresh), False

@@ -1,0 +1,79 @@
+"""What a checkpoint says of itself besides its tensors; free of torch."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from umamba_rt.core.estimate import ModelIdentity, ModelName
+from umamba_rt.models.config import ModelConfig, Norm
+
+COMPONENT_ORDER = "ZNE"
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """What must be done to a window before the model sees it.
+
+    Attributes:
+        norm: see `umamba_rt.core.preprocess`.
+        rate_hz: sampling rate, Hz.
+        samples: length of a window.
+        components: order of the components, one letter each.
+    """
+
+    norm: Norm
+    rate_hz: float
+    samples: int
+    components: str = COMPONENT_ORDER
+
+    @classmethod
+    def of(cls, config: ModelConfig) -> Preprocessing:
+        """Return what a model of this config wants."""
+        return cls(config.norm, config.sampling_rate, config.in_samples)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointFacts:
+    """Attributes of a set of weights.
+
+    Attributes:
+        name: ``v1`` or ``v2``.
+        version: the weights' own version text.
+        trained: False for seeded random weights.
+        preprocessing: what the model wants to be fed.
+        training: how it was trained, a JSON object as text; ``{}`` when unknown.
+    """
+
+    name: ModelName
+    version: str
+    trained: bool
+    preprocessing: Preprocessing
+    training: str = "{}"
+
+    def identity(self, sha256: str) -> ModelIdentity:
+        """Name the weights that lie in a file of this SHA-256."""
+        return ModelIdentity(self.name, self.version, sha256, self.trained)
+
+
+def training_text(facts: Mapping[str, object]) -> str:
+    """Write facts of training as a JSON object; what JSON cannot hold becomes text."""
+    return json.dumps(_plain(facts), sort_keys=True, allow_nan=False)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return float(value)
+    # A loss is often a numpy or torch scalar: take the number out of it.
+    item = getattr(value, "item", None)
+    if callable(item) and getattr(value, "ndim", 1) == 0:
+        return _plain(item())
+    return str(value)

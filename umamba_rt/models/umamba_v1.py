@@ -1,0 +1,86 @@
+"""UMamba V1: the magnitude at each sample of a window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from umamba_rt.core.estimate import ModelIdentity
+from umamba_rt.models.config import Norm, V1Config
+from umamba_rt.models.decoder import UMambaDecoder
+from umamba_rt.models.encoder import UMambaEncoder
+
+
+class UMambaV1(nn.Module):
+    """Encoder and decoder.
+
+    Arguments are those of `V1Config`, where they are described; lists may be given as one number.
+
+    Attributes:
+        config: the same values, checked and complete.
+        identity: which weights these are; None until they are loaded or seeded.
+
+    Raises:
+        ValueError: an argument is not usable; all such are listed.
+
+    Source: the specification of the models, seed/umamba_v1_vs_v2.md.
+    """
+
+    identity: ModelIdentity | None = None
+
+    def __init__(
+        self,
+        in_channels: int = 3,
+        sampling_rate: float = 100.0,
+        norm: Norm = "std",
+        n_stages: int = 4,
+        features_per_stage: int | Sequence[int] = (8, 16, 32, 64),
+        kernel_size: int = 7,
+        strides: int | Sequence[int] = (2, 2, 2, 2),
+        n_blocks_per_stage: int | Sequence[int] = 2,
+        n_conv_per_stage_decoder: int | Sequence[int] = 2,
+        deep_supervision: bool = False,
+        *,
+        stem_skip: bool = True,
+        in_samples: int = 3001,
+    ) -> None:
+        super().__init__()
+        given = {
+            "in_channels": in_channels,
+            "sampling_rate": sampling_rate,
+            "norm": norm,
+            "n_stages": n_stages,
+            "features_per_stage": features_per_stage,
+            "kernel_size": kernel_size,
+            "strides": strides,
+            "n_blocks_per_stage": n_blocks_per_stage,
+            "n_conv_per_stage_decoder": n_conv_per_stage_decoder,
+            "deep_supervision": deep_supervision,
+            "stem_skip": stem_skip,
+            "in_samples": in_samples,
+        }
+        self.config = V1Config.from_dict(given)
+        self.encoder = UMambaEncoder(self.config)
+        self.decoder = UMambaDecoder(self.config)
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """Estimate the magnitude at each sample.
+
+        Args:
+            x: preprocessed windows, shape ``(B, 3, N)``.
+
+        Returns:
+            Shape ``(B, N)``, magnitude units; the window's magnitude is the mean over time. In
+            training with ``deep_supervision`` a tuple of such, one for each decoder stage, finest
+            first. A coarser output is interpolated linearly to N.
+        """
+        outputs = [_to_length(y, x.shape[-1]) for y in self.decoder(self.encoder(x))]
+        return tuple(outputs) if self.config.deep_supervision and self.training else outputs[0]
+
+
+def _to_length(y: Tensor, length: int) -> Tensor:
+    if y.shape[-1] != length:
+        y = functional.interpolate(y, size=length, mode="linear")
+    return y.squeeze(1)

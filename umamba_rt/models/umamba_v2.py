@@ -1,0 +1,82 @@
+"""UMamba V2: one magnitude for a window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from umamba_rt.core.estimate import ModelIdentity
+from umamba_rt.models.config import Norm, Pooling, V2Config
+from umamba_rt.models.encoder import UMambaEncoder
+
+
+class UMambaV2(nn.Module):
+    """Encoder, pooling over time, regression head.
+
+    Arguments are those of `V2Config`, where they are described; lists may be given as one number.
+
+    Attributes:
+        config: the same values, checked and complete.
+        identity: which weights these are; None until they are loaded or seeded.
+
+    Raises:
+        ValueError: an argument is not usable; all such are listed.
+
+    Source: the specification of the models, seed/umamba_v1_vs_v2.md.
+    """
+
+    identity: ModelIdentity | None = None
+
+    def __init__(
+        self,
+        in_channels: int = 3,
+        sampling_rate: float = 100.0,
+        norm: Norm = "std",
+        n_stages: int = 4,
+        features_per_stage: int | Sequence[int] = (8, 16, 32, 64),
+        kernel_size: int = 7,
+        strides: int | Sequence[int] = (2, 2, 2, 2),
+        n_blocks_per_stage: int | Sequence[int] = 2,
+        pooling_type: Pooling = "avg",
+        hidden_dims: Sequence[int] = (128, 64),
+        dropout: float = 0.3,
+        *,
+        in_samples: int = 3001,
+    ) -> None:
+        super().__init__()
+        given = {
+            "in_channels": in_channels,
+            "sampling_rate": sampling_rate,
+            "norm": norm,
+            "n_stages": n_stages,
+            "features_per_stage": features_per_stage,
+            "kernel_size": kernel_size,
+            "strides": strides,
+            "n_blocks_per_stage": n_blocks_per_stage,
+            "pooling_type": pooling_type,
+            "hidden_dims": hidden_dims,
+            "dropout": dropout,
+            "in_samples": in_samples,
+        }
+        self.config = V2Config.from_dict(given)
+        self.encoder = UMambaEncoder(self.config)
+        average = self.config.pooling_type == "avg"
+        self.pooling = nn.AdaptiveAvgPool1d(1) if average else nn.AdaptiveMaxPool1d(1)
+        self.regression_head = _head(self.config)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map preprocessed windows, shape ``(B, 3, N)``, to magnitudes, shape ``(B,)``."""
+        pooled = self.pooling(self.encoder(x)[-1]).squeeze(-1)
+        magnitude: Tensor = self.regression_head(pooled)
+        return magnitude.squeeze(-1)
+
+
+def _head(config: V2Config) -> nn.Sequential:
+    """Linear, LeakyReLU and dropout for each hidden width, then one number."""
+    layers: list[nn.Module] = []
+    width = config.features_per_stage[-1]
+    for hidden in config.hidden_dims:
+        layers += [nn.Linear(width, hidden), nn.LeakyReLU(inplace=True), nn.Dropout(config.dropout)]
+        width = hidden
+    return nn.Sequential(*layers, nn.Linear(width, 1))
