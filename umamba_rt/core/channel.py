@@ -67,7 +67,7 @@ class Channel:
             return [*runs, self._place(segment)]
         return self._resample(segment, rate_hz)
 
-    def _continues(self, segment: Segment, sample_ns: float) -> bool:
+    def _continues(self, segment: Segment, sample_ns: int) -> bool:
         return (
             self._expected_ns is not None
             and abs(segment.start_ns - self._expected_ns) * 2 <= sample_ns
@@ -84,7 +84,7 @@ class Channel:
         return GridRun(first, _numbers(segment.samples))
 
     def _resample(self, segment: Segment, rate_hz: float) -> list[GridRun]:
-        sample_ns = NS_PER_S / rate_hz
+        sample_ns = round(NS_PER_S / rate_hz)  # exact for the supported rates
         if self._resampler is None or self.rate_hz != rate_hz:
             runs = self._restart(segment, rate_hz)
             samples: SampleArray = segment.samples
@@ -97,11 +97,13 @@ class Channel:
             overlap = round(((self._expected_ns or 0) - segment.start_ns) / sample_ns)
             samples = segment.samples[max(0, overlap) :]
             runs = [] if overlap > 0 else self._restart(segment, rate_hz)
-        self._expected_ns = segment.start_ns + round(len(segment.samples) * sample_ns)
+        # Counted from the run's start: time stamps that drift away from it end the run.
+        self._expected_ns = (self._expected_ns or 0) + len(samples) * sample_ns
         return [*runs, *self._push(samples)]
 
-    def _is_past(self, segment: Segment, sample_ns: float) -> bool:
-        return self._expected_ns is not None and segment.end_ns + sample_ns <= self._expected_ns
+    def _is_past(self, segment: Segment, sample_ns: int) -> bool:
+        # The newest record once more ends at the expected time and is an overlap, not a past one.
+        return self._expected_ns is not None and segment.end_ns + sample_ns < self._expected_ns
 
     def _resample_alone(self, segment: Segment, rate_hz: float) -> list[GridRun]:
         """A late segment: resampled by itself, so that it may fill its gap."""
@@ -114,6 +116,7 @@ class Channel:
         self._resampler = Resampler(rate_hz)
         self.rate_hz = rate_hz
         self._next_index = nearest_index(segment.start_ns)
+        self._expected_ns = segment.start_ns
         return runs
 
     def _end_resampling(self) -> list[GridRun]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 EMPTY_LOCATION = "--"
+# What the standard allows, and lower case: a dot or a blank would break the topics of the feed.
+_CODE = re.compile("[A-Za-z0-9-]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -32,6 +35,8 @@ class SourceId:
         codes = rest.split("_")
         if namespace != "FDSN" or len(codes) != 6 or not (codes[0] and codes[1]):
             raise ValueError(f"not an FDSN source identifier: {text!r}")
+        if not all(map(_CODE.fullmatch, codes)):
+            raise ValueError(f"not the codes of an FDSN source identifier: {text!r}")
         return cls(*codes)
 
     @classmethod
@@ -39,11 +44,13 @@ class SourceId:
         """Build from SEED codes; ``channel`` has three characters, ``location`` may be ``--``.
 
         Raises:
-            ValueError: ``channel`` has not three characters, or network or station is empty.
+            ValueError: ``channel`` has not three characters, network or station is empty, or a
+                code holds anything but letters, digits and dashes.
         """
-        if len(channel) != 3 or not network or not station:
-            raise ValueError(f"not a channel: {network}.{station}.{location}.{channel}")
         place = "" if location == EMPTY_LOCATION else location.strip()
+        codes = network, station, place, channel
+        if len(channel) != 3 or not network or not station or not all(map(_CODE.fullmatch, codes)):
+            raise ValueError(f"not a channel: {network}.{station}.{location}.{channel}")
         return cls(network, station, place, *channel)
 
     def __str__(self) -> str:

@@ -2,7 +2,7 @@
 
 Polyphase FIR (scipy's ``firwin`` and ``upfirdn``) with the filter's past kept between calls. The
 soxr library was measured first: its stream holds back 4 to 40 s of data at these rates, a live
-estimate's worth; this filter holds back 0.25 to 1.3 s (docs/decisions/0002-resampling.md).
+estimate's worth; this filter holds back 0.29 to 1.43 s (docs/decisions/0002-resampling.md).
 """
 
 from __future__ import annotations

@@ -35,12 +35,17 @@ class Placed:
 class Ring:
     """A window onto the grid that moves forward only; a missing sample is NaN.
 
-    Memory is fixed: 3 x capacity x 4 bytes. The first sample of a time wins.
+    Memory is fixed: 3 x 2 x capacity x 4 bytes. The first sample of a time wins. Samples lie in a
+    row twice as long as the capacity and are moved to its front when it is full, so that every
+    span is one slice: faster than indices modulo the capacity, and no span wraps.
     """
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
-        self._samples: Float32Array = np.full((N_COMPONENTS, capacity), np.nan, dtype=np.float32)
+        # Column 0 stands for grid index ``_base``; columns from the newest sample on are NaN.
+        # None are held before the first run: a sensor whose channels are refused costs nothing.
+        self._samples: Float32Array = np.empty((N_COMPONENTS, 0), np.float32)
+        self._base = 0
         self._stop: int | None = None
         self._stops: list[int | None] = [None] * N_COMPONENTS
 
@@ -65,10 +70,6 @@ class Ring:
         """Oldest grid index that the ring can hold now."""
         return self.stop - self.capacity
 
-    def component_stop(self, component: int) -> int | None:
-        """Grid index after a component's newest sample, or None if it never had one."""
-        return self._stops[component]
-
     def put(self, component: int, run: GridRun) -> Placed:
         """Write a run; the ring moves forward if the run ends past its newest index.
 
@@ -80,19 +81,17 @@ class Ring:
         stop = self._stops[component]
         self._stops[component] = run.stop if stop is None else max(stop, run.stop)
         too_old = min(max(0, self.start - run.first), len(run.values))
-        values = run.values[too_old:]
-        places = np.arange(run.first + too_old, run.stop) % self.capacity
-        row = self._samples[component]
-        present = row[places]
-        missing = np.isnan(present)
-        row[places[missing]] = values[missing]
-        is_number = ~np.isnan(values)
-        written = np.flatnonzero(missing & is_number)
-        known = ~missing & is_number
-        duplicate = int(np.count_nonzero(known & (present == values)))
+        first, values = run.first + too_old, run.values[too_old:]
+        row = self._samples[component, first - self._base : run.stop - self._base]
+        missing, is_number = np.isnan(row), ~np.isnan(values)
+        known = is_number & ~missing
+        duplicate = int(np.count_nonzero(known & (row == values)))
+        new = is_number & missing
+        row[new] = values[new]
+        written = np.flatnonzero(new)
         return Placed(
             written=len(written),
-            span=_span(run.first + too_old, written),
+            span=_span(first, written),
             duplicate=duplicate,
             conflicting=int(np.count_nonzero(known)) - duplicate,
             too_old=too_old,
@@ -110,21 +109,33 @@ class Ring:
             return out
         begin, end = max(first, self.start), min(first + count, self._stop)
         if begin < end:
-            places = np.arange(begin, end) % self.capacity
-            out[:, begin - first : end - first] = self._samples[:, places]
+            kept = self._samples[:, begin - self._base : end - self._base]
+            out[:, begin - first : end - first] = kept
         return out
 
+    def missing_stop(self, first: int, count: int) -> int:
+        """Grid index after the last sample of a span that any component misses.
+
+        Returns:
+            ``first`` where none is missing.
+        """
+        if any(stop is None or stop < first + count for stop in self._stops):
+            return first + count
+        missing = np.flatnonzero(np.isnan(self.read(first, count)).any(axis=0))
+        return first + int(missing[-1]) + 1 if len(missing) else first
+
     def _move_to(self, stop: int) -> None:
+        if self._stop is not None and stop <= self._stop:
+            return
         if self._stop is None:
-            self._stop = stop
-            return
-        ahead = stop - self._stop
-        if ahead <= 0:
-            return
-        if ahead >= self.capacity:
+            self._samples = np.full((N_COMPONENTS, 2 * self.capacity), np.nan, np.float32)
+            self._base = stop - self.capacity
+        elif stop - self._base > 2 * self.capacity:
+            oldest = stop - self.capacity  # after a jump past the whole ring nothing is kept
+            kept = self._samples[:, oldest - self._base : self._stop - self._base].copy()
             self._samples.fill(np.nan)
-        else:
-            self._samples[:, np.arange(self._stop, stop) % self.capacity] = np.nan
+            self._samples[:, : kept.shape[1]] = kept
+            self._base = oldest
         self._stop = stop
 
 

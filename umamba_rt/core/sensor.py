@@ -10,7 +10,7 @@ from umamba_rt.core.channel import Channel, GridRun
 from umamba_rt.core.estimate import Float32Array
 from umamba_rt.core.ids import GroupId, SourceId
 from umamba_rt.core.quality import Quality, fill_linear, find_gaps, is_clipped, snr_db
-from umamba_rt.core.ring import N_COMPONENTS, Ring
+from umamba_rt.core.ring import Ring
 from umamba_rt.core.segment import Segment
 from umamba_rt.core.state import StateChange, StationState
 from umamba_rt.core.station import COMPONENT_ORDER, ComponentSet
@@ -99,7 +99,8 @@ class Sensor:
     def _place(self, component: int, run: GridRun, cut: Cut, now_ns: int) -> None:
         self._make_room(run, cut, now_ns)
         placed = self._ring.put(component, run)
-        self._schedule.saw(max(run.first, self._ring.start), run.stop, now_ns)
+        if placed.too_old < len(run.values):
+            self._schedule.saw(run.first + placed.too_old, run.stop, now_ns)
         cut.duplicate += placed.duplicate
         cut.conflicting += placed.conflicting
         cut.too_old += placed.too_old
@@ -116,16 +117,16 @@ class Sensor:
             self._cut(first, cut, now_ns)
             if first >= self._ring.stop:
                 break
-        if run.first - self._rules.max_gap > self._ring.stop:
-            reach = min(limit, run.first - self._rules.max_gap)
-            cut.withheld_gap += self._schedule.skip_to(reach)
+        # Either every window before the limit was cut, or the next one lies past all samples.
+        reach = min(limit, max(limit, run.first) - self._rules.max_gap)
+        cut.withheld_gap += self._schedule.skip_to(reach)
 
     def _cut_due(self, cut: Cut, now_ns: int) -> None:
-        stops = [self._ring.component_stop(index) for index in range(N_COMPONENTS)]
-        known = [stop for stop in stops if stop is not None]
-        slowest = min(known) if len(known) == N_COMPONENTS else None
-        for first in self._schedule.due(slowest, now_ns):
+        for first in self._schedule.due(self._missing_stop, now_ns):
             self._cut(first, cut, now_ns)
+
+    def _missing_stop(self, first: int) -> int:
+        return self._ring.missing_stop(first, self._rules.length)
 
     def _cut(self, first: int, cut: Cut, now_ns: int) -> None:
         samples = self._ring.read(first, self._rules.length)

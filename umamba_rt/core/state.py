@@ -37,8 +37,13 @@ class StationState:
         self.latest: StateChange | None = None
 
     def enter(self, state: StateName, detail: str, now_ns: int) -> list[StateChange]:
-        """The change, or nothing where the state was the same already."""
-        if self.latest is not None and self.latest.state == state:
+        """The change, or nothing where the state was the same already.
+
+        A refused channel is why windows are withheld: ``gap`` and ``incomplete`` say nothing new,
+        and would alternate with ``refused`` at every record.
+        """
+        latest = None if self.latest is None else self.latest.state
+        if latest == state or (latest == "refused" and state in {"gap", "incomplete"}):
             return []
         self.latest = StateChange(self._group, state, now_ns, detail)
         return [self.latest]

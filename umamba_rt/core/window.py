@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from umamba_rt.core.estimate import Float32Array
@@ -50,7 +50,7 @@ class WindowRules:
     Attributes:
         length: samples of a window; 3001 for 30 s with both ends.
         hop: samples between the starts of two windows.
-        max_wait_ns: how long a component may lag behind the first one that passed a window's end.
+        max_wait_ns: how long a sample may come after the first later one of any component.
         max_gap: most samples of one component that may be missing; more withholds the window.
     """
 
@@ -63,16 +63,21 @@ class WindowRules:
 class WindowSchedule:
     """Hands out each window of a station once, in order.
 
-    A window is due when all three components have passed its end, or ``max_wait_ns`` after the
-    first of them did. Windows that lie before any sample do not exist.
+    A window is due when all three components have all its samples, or when the last one that it
+    lacks was waited for: ``max_wait_ns`` after a component passed that sample's time. A gap thus
+    delays the windows that end soon after it, and none once the wait for its samples is over.
+    Windows that lie before any sample do not exist.
     """
 
     def __init__(self, rules: WindowRules) -> None:
         self._rules = rules
         self._next: int | None = None
-        self._decided = False
-        # (furthest grid index after a sample, when it got there), for the ends still waited for.
+        self._decided_from: int | None = None
+        self._furthest: int | None = None
+        # (furthest grid index after a sample, when it got there), where still waited for.
         self._reached: deque[tuple[int, int]] = deque()
+        # Samples before this index are waited for no longer.
+        self._waited_to: int | None = None
 
     @property
     def next_first(self) -> int | None:
@@ -86,28 +91,29 @@ class WindowSchedule:
         windows of the same data do not depend on the order of their packets.
         """
         candidate = ceil_to(first - self._rules.max_gap, self._rules.hop)
-        if self._next is None or (not self._decided and candidate < self._next):
+        if self._next is None or (self._decided_from is None and candidate < self._next):
             self._next = candidate
-        if not self._reached or stop > self._reached[-1][0]:
+        if self._furthest is None or stop > self._furthest:
+            self._furthest = stop
             self._reached.append((stop, now_ns))
 
-    def due(self, slowest_stop: int | None, now_ns: int) -> Iterator[int]:
+    def due(self, missing_stop: Callable[[int], int], now_ns: int) -> Iterator[int]:
         """Hand out the windows that are due now.
 
         Args:
-            slowest_stop: grid index after the newest sample of the component that lags most;
-                None where one never had a sample.
+            missing_stop: for a window's first index, the grid index after the last sample that
+                the window lacks; the first index itself where it lacks none.
             now_ns: the pipeline's clock.
 
         Yields:
             Grid indices of first samples.
         """
+        while self._reached and self._reached[0][1] + self._rules.max_wait_ns <= now_ns:
+            self._waited_to = self._reached.popleft()[0]
         while self._next is not None:
-            stop = self._next + self._rules.length
-            if slowest_stop is None or slowest_stop < stop:
-                since_ns = self._passed_ns(stop)
-                if since_ns is None or now_ns < since_ns + self._rules.max_wait_ns:
-                    return
+            lacking = missing_stop(self._next)
+            if lacking > self._next and (self._waited_to is None or self._waited_to < lacking):
+                return
             yield self._hand_out(self._next)
 
     def before(self, limit: int) -> Iterator[int]:
@@ -126,23 +132,17 @@ class WindowSchedule:
 
     def decided_over(self, first: int, stop: int) -> int:
         """How many windows already handed out hold one of the samples ``first`` to ``stop`` - 1."""
-        if self._next is None or not self._decided:
+        if self._next is None or self._decided_from is None:
             return 0
         oldest = ceil_to(first - self._rules.length + 1, self._rules.hop)
+        oldest = max(oldest, self._decided_from)
         newest = min(self._next - self._rules.hop, stop - 1)
         return max(0, (newest - oldest) // self._rules.hop + 1)
 
     def _hand_out(self, first: int) -> int:
-        self._decided = True
+        if self._decided_from is None:
+            self._decided_from = first
         self._next = first + self._rules.hop
-        while self._reached and self._reached[0][0] < self._next + self._rules.length:
-            if len(self._reached) == 1:
-                break
+        while self._reached and self._reached[0][0] <= self._next:
             self._reached.popleft()
         return first
-
-    def _passed_ns(self, stop: int) -> int | None:
-        for reached, when_ns in self._reached:
-            if reached >= stop:
-                return when_ns
-        return None

@@ -11,9 +11,12 @@ from typing import Any
 from pymseed import MiniSEEDError
 from seedlink_client import AsyncSeedLink, SeedLinkError
 from seedlink_client._commands import Command
+from seedlink_client.mseed import detect_record_length
 from seedlink_client.protocol import (
     FORMAT_MSEED2,
     HEADSIZE_V3,
+    MIN_PAYLOAD_DETECT,
+    SIGNATURE_V3,
     SeedLinkResponse,
     _RawFrame,
     decode_frame_v3,
@@ -54,18 +57,12 @@ class TolerantSeedLink(AsyncSeedLink):
     async def _recv_frame_v3(self) -> _RawFrame:
         """As the parent, but a record that cannot be decoded is handed on as it came.
 
-        The parent hangs up, and on resuming meets the same record again, for ever. v3 packets
-        have a fixed length, so the framing survives.
+        The parent hangs up, and on resuming meets the same record again, for ever.
         """
         header = parse_header_v3(await self._read_exact(HEADSIZE_V3))
         if header.is_info:
             return decode_frame_v3(header, await self._read_mseed_payload())
-        try:
-            payload = await self._read_mseed_payload()
-        except SeedLinkError:
-            if not self.is_connected:
-                raise
-            payload = await self._read_exact(V3_RECORD_BYTES)
+        payload = await self._read_exact(await self._v3_record_length())
         try:
             return decode_frame_v3(header, payload)
         except (SeedLinkError, MiniSEEDError, ValueError):
@@ -77,3 +74,22 @@ class TolerantSeedLink(AsyncSeedLink):
                 payload=payload,
                 info_continues=False,
             )
+
+    async def _v3_record_length(self) -> int:
+        """Length of the next record: 512 bytes, unless it says otherwise and is borne out.
+
+        Some servers send other lengths in v3, too; but where a damaged header claims one, the next
+        packet still begins behind 512 bytes. Only a record that claims another length waits here
+        for what follows it.
+        """
+        try:
+            found = detect_record_length(await self._peek(MIN_PAYLOAD_DETECT))
+        except SeedLinkError:
+            if not self.is_connected:
+                raise
+            return V3_RECORD_BYTES
+        length = found[0] if found else V3_RECORD_BYTES
+        if length == V3_RECORD_BYTES:
+            return length
+        behind = (await self._peek(V3_RECORD_BYTES + len(SIGNATURE_V3)))[V3_RECORD_BYTES:]
+        return V3_RECORD_BYTES if behind == SIGNATURE_V3 else length

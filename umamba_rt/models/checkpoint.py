@@ -8,6 +8,7 @@ same weights must have the same SHA-256.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -83,7 +84,9 @@ def save(path: Path, model: Model, facts: CheckpointFacts) -> str:
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        # Where the folder itself is none, there is no part to remove either.
+        with contextlib.suppress(OSError):
+            part.unlink()
         raise UnavailableError(str(path), f"cannot write the checkpoint: {error}") from error
     return hashlib.sha256(content).hexdigest()
 

@@ -1,0 +1,137 @@
+"""io/publisher.py on real ZeroMQ sockets."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+import zmq
+
+from umamba_rt.core.estimate import ModelIdentity
+from umamba_rt.core.quality import Quality
+from umamba_rt.errors import UnavailableError
+from umamba_rt.feed import Subscriber
+from umamba_rt.io.publisher import Publisher
+from umamba_rt.wire.message import Heartbeat, Latency, Magnitude, Station
+
+BEAT = Heartbeat(1.0, {}, 0, None, {})
+ESTIMATE = Magnitude(
+    station=Station("CI", "CCC", "--", "HH"),
+    window_start="2019-07-04T17:33:00.000000Z",
+    window_end="2019-07-04T17:33:30.000000Z",
+    magnitude=4.5,
+    uncertainty=None,
+    revision=0,
+    quality=Quality(0.0, 0, 0.0, False, 12.0, 100.0, "ZNE", True),
+    latency=Latency(0.5, 0.0),
+    model=ModelIdentity("v2", "1", "0" * 64, True),
+)
+
+
+@pytest.fixture
+def publisher() -> Iterator[Publisher]:
+    feed = Publisher("tcp://127.0.0.1:*")
+    yield feed
+    feed.close()
+
+
+def subscribed(publisher: Publisher, topics: list[str]) -> Subscriber:
+    """A subscriber that is known to receive: heartbeats are sent until one comes."""
+    reader = Subscriber(publisher.address, [*topics, "heartbeat"], timeout_s=0.05)
+    for _ in range(200):
+        publisher.send(BEAT)
+        if reader.receive() is not None:
+            while reader.receive() is not None:
+                pass
+            return reader
+    raise AssertionError("no heartbeat in 10 s")
+
+
+def test_every_message_has_the_next_number_of_one_session(publisher: Publisher) -> None:
+    with subscribed(publisher, [""]) as reader:
+        before = publisher.sent
+        for _ in range(5):
+            publisher.send(BEAT)
+        bodies = [message.body for message in (reader.receive() for _ in range(5)) if message]
+    assert [body["seq"] for body in bodies] == list(range(before + 1, before + 6))
+    assert {body["session"] for body in bodies} == {publisher.session}
+
+
+def test_numbers_stay_whole_when_several_threads_send(publisher: Publisher) -> None:
+    with subscribed(publisher, [""]) as reader:
+        before = publisher.sent
+        threads = [
+            threading.Thread(target=lambda: [publisher.send(BEAT) for _ in range(50)])
+            for _ in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        bodies = [message.body for message in (reader.receive() for _ in range(200)) if message]
+    assert [body["seq"] for body in bodies] == list(range(before + 1, before + 201))
+    assert reader.missed == 0
+
+
+def test_prefix_chooses_a_station(publisher: Publisher) -> None:
+    with subscribed(publisher, ["magnitude.v2.CI."]) as reader:
+        publisher.send(ESTIMATE)
+        message = reader.receive()
+        assert message is not None
+        assert message.topic == "magnitude.v2.CI.CCC.--.HH"
+    with subscribed(publisher, ["magnitude.v2.XX."]) as reader:
+        publisher.send(ESTIMATE)
+        assert reader.receive() is None
+
+
+def test_processing_time_runs_from_the_arrival(publisher: Publisher) -> None:
+    with subscribed(publisher, ["magnitude."]) as reader:
+        returned_ms = publisher.send_magnitude(ESTIMATE, time.monotonic_ns() - 40_000_000)
+        message = reader.receive()
+    assert message is not None
+    assert message.body["latency"]["processing_ms"] == returned_ms
+    assert 40 <= returned_ms < 5000
+
+
+def test_address_in_use_is_an_error_that_names_it(publisher: Publisher) -> None:
+    with pytest.raises(UnavailableError, match=publisher.address) as caught:
+        Publisher(publisher.address)
+    assert "in use" in str(caught.value)
+
+
+def test_messagepack_carries_the_same_fields() -> None:
+    feed = Publisher("tcp://127.0.0.1:*", form="msgpack")
+    context = zmq.Context()
+    reader = context.socket(zmq.SUB)
+    reader.set(zmq.RCVTIMEO, 50)
+    reader.set_string(zmq.SUBSCRIBE, "")
+    reader.connect(feed.address)
+    frames: list[bytes] = []
+    for _ in range(200):
+        feed.send(BEAT)
+        try:
+            frames = reader.recv_multipart()
+            break
+        except zmq.Again:
+            continue
+    reader.close()
+    context.term()
+    feed.close()
+    body = msgspec.msgpack.decode(frames[1])
+    assert body["schema"] == "umamba-rt/heartbeat/1"
+    assert body["counts"] == {}
+
+
+def test_stopped_subscriber_does_not_hold_up_the_others() -> None:
+    feed = Publisher("tcp://127.0.0.1:*", high_water_mark=10)
+    with subscribed(feed, [""]), subscribed(feed, ["heartbeat"]) as reader:
+        # The first subscriber reads nothing: its share is dropped at its mark.
+        received = 0
+        for _ in range(3000):
+            feed.send(BEAT)
+            received += reader.receive() is not None
+        assert received == 3000
+    feed.close()

@@ -1,0 +1,322 @@
+"""io/seedlink.py against real servers on the loopback: ours, and scripted ones that misbehave."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Literal
+
+import pytest
+from structlog.testing import capture_logs
+
+from tests.support import free_port, records_of
+from umamba_rt.config import SeedLinkConfig
+from umamba_rt.io.replay_server import ReplayServer, ServerOptions
+from umamba_rt.io.replay_timeline import Timeline
+from umamba_rt.io.seedlink import SeedLinkReader
+from umamba_rt.wire.record import ReplayRecord
+from umamba_rt.wire.seedlink_frames import Protocol, data_frame
+
+Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+OPTIONS = ServerOptions(linger_s=30.0)
+
+
+def reader_of(
+    port: int,
+    *streams: str,
+    protocol: Literal["auto", "v3", "v4"] = "auto",
+    idle_timeout_s: float = 30.0,
+) -> SeedLinkReader:
+    return SeedLinkReader(
+        SeedLinkConfig(
+            server=f"127.0.0.1:{port}",
+            streams=streams or ("*_*",),
+            protocol=protocol,
+            connect_timeout_s=1.0,
+            idle_timeout_s=idle_timeout_s,
+            reconnect_min_s=0.05,
+            reconnect_max_s=0.1,
+        )
+    )
+
+
+async def read(reader: SeedLinkReader, count: int, timeout_s: float = 30.0) -> list[bytes]:
+    """The next ``count`` payloads."""
+    payloads: list[bytes] = []
+    packets = reader.packets()
+    try:
+        async with asyncio.timeout(timeout_s):
+            async for packet in packets:
+                payloads.append(packet.payload)
+                if len(payloads) == count:
+                    break
+    finally:
+        await packets.aclose()  # type: ignore[attr-defined]
+    return payloads
+
+
+@asynccontextmanager
+async def scripted(*scripts: Script) -> AsyncIterator[int]:
+    """A server whose n-th connection follows the n-th script, and later ones the last."""
+    remaining = list(scripts)
+
+    async def answer(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        script = remaining.pop(0) if len(remaining) > 1 else remaining[0]
+        try:
+            await script(source, sink)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            return  # the client hung up on the script: what some tests want
+        finally:
+            sink.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def handshake_v3(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    """HELLO and the negotiation, every command answered with OK."""
+    await source.readline()
+    sink.write(b"SeedLink v3.1 (2020.075) :: SLPROTO:3.1\r\nTest\r\n")
+    while (line := await source.readline()) and not line.startswith(b"END"):
+        sink.write(b"OK\r\n")
+
+
+def sending_v3(*packets: bytes) -> Script:
+    async def script(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        await handshake_v3(source, sink)
+        sink.writelines(packets)
+        await source.read()  # until the client leaves
+
+    return script
+
+
+def payloads_of(records: list[ReplayRecord]) -> list[bytes]:
+    return [record.payload for record in records]
+
+
+@pytest.mark.parametrize("protocol", ["v3", "v4", "auto"])
+def test_every_record_of_a_server_comes_once_and_in_order(
+    protocol: Literal["auto", "v3", "v4"],
+) -> None:
+    records = records_of()
+
+    async def run() -> list[bytes]:
+        async with ReplayServer(Timeline(records), OPTIONS) as server:
+            return await read(reader_of(server.port, protocol=protocol), len(records))
+
+    assert asyncio.run(run()) == payloads_of(records)
+
+
+@pytest.mark.parametrize("protocol", ["v3", "v4"])
+def test_selectors_choose_stations_and_channels(protocol: Literal["v3", "v4"]) -> None:
+    records = [*records_of("AA_ONE"), *records_of("AA_TWO", seed=1), *records_of("BB_ONE", seed=2)]
+    records.sort(key=lambda record: (record.end_ns, str(record.source_id)))
+    wanted = [
+        record
+        for record in records
+        if record.source_id.station_id == "AA_ONE"
+        or (record.source_id.station_id == "BB_ONE" and record.source_id.channel == "HHZ")
+    ]
+
+    async def run() -> list[bytes]:
+        async with ReplayServer(Timeline(records), OPTIONS) as server:
+            reader = reader_of(server.port, "AA_ONE", "BB_ONE:HHZ", protocol=protocol)
+            return await read(reader, len(wanted))
+
+    assert asyncio.run(run()) == payloads_of(wanted)
+
+
+@pytest.mark.parametrize("protocol", ["v3", "v4"])
+def test_killed_server_is_found_again_and_nothing_is_lost_or_doubled(
+    protocol: Literal["v3", "v4"],
+) -> None:
+    records = [*records_of("AA_ONE", 120), *records_of("AA_TWO", 120, seed=1)]
+    records.sort(key=lambda record: (record.end_ns, str(record.source_id)))
+    port = free_port()
+    # Paced, so that the kill finds packets not yet sent.
+    options = ServerOptions(port=port, speed=100.0, linger_s=30.0)
+
+    async def run() -> tuple[list[bytes], SeedLinkReader]:
+        reader = reader_of(port, "AA_ONE", "AA_TWO", protocol=protocol)
+        payloads: list[bytes] = []
+        server = ReplayServer(Timeline(records), options)
+        await server.start()
+        async with asyncio.timeout(30):
+            async for packet in reader.packets():
+                payloads.append(packet.payload)
+                if len(payloads) in (20, 150):
+                    await server.close(abort=True)
+                    server = ReplayServer(Timeline(records), options)
+                    await server.start()
+                if len(payloads) == len(records):
+                    break
+        await server.close()
+        return payloads, reader
+
+    payloads, reader = asyncio.run(run())
+    assert sorted(payloads) == sorted(payloads_of(records))
+    assert reader.counts.connects == 3
+
+
+def test_one_station_that_a_v4_server_refuses_does_not_stop_the_others() -> None:
+    records = records_of()
+
+    async def refusing(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while line := await source.readuntil(b"\r"):
+            command = line.strip()
+            if command == b"HELLO":
+                sink.write(b"SeedLink v4.0 (test) :: SLPROTO:4.0\r\nTest\r\n")
+            elif command == b"STATION XX_NONE":
+                sink.write(b"ERROR ARGUMENTS unknown station\r\n")
+            elif command == b"END":
+                break
+            else:
+                sink.write(b"OK\r\n")
+        sink.writelines(
+            data_frame(Protocol.V4, number, record.source_id.station_id, record.payload)
+            for number, record in enumerate(records, 1)
+        )
+        await source.read()
+
+    async def run() -> tuple[list[bytes], list[str]]:
+        async with scripted(refusing) as port:
+            reader = reader_of(port, "XX_NONE", "AA_ONE")
+            return await read(reader, len(records)), reader.counts.rejected
+
+    payloads, rejected = asyncio.run(run())
+    assert payloads == payloads_of(records)
+    assert rejected == ["XX_NONE: STATION XX_NONE: unknown station"]
+
+
+def test_station_that_a_server_accepts_but_does_not_have_does_not_stop_the_others() -> None:
+    records = records_of()
+
+    async def run() -> list[bytes]:
+        async with ReplayServer(Timeline(records), OPTIONS) as server:
+            return await read(reader_of(server.port, "XX_NONE", "AA_ONE"), len(records))
+
+    assert asyncio.run(run()) == payloads_of(records)
+
+
+def test_damaged_v3_record_is_handed_on_and_the_next_ones_follow() -> None:
+    records = records_of(seconds=20)
+    damaged = [
+        b"\xff" * 512,  # no record at all
+        records[0].payload[:40] + b"\xff" * 472,  # a header, and garbage behind it
+        b"000001D " + b"\xe9\xe9\xe9\xe9\xe9" + records[0].payload[13:],  # letters beyond ASCII
+    ]
+    payloads = [payloads_of(records)[0], *damaged, *payloads_of(records)[1:]]
+    packets = [
+        data_frame(Protocol.V3, number, "", payload) for number, payload in enumerate(payloads, 1)
+    ]
+
+    async def run() -> tuple[list[bytes], int]:
+        async with scripted(sending_v3(*packets)) as port:
+            reader = reader_of(port)
+            return await read(reader, len(packets)), reader.counts.connects
+
+    received, connects = asyncio.run(run())
+    assert received == payloads
+    assert connects == 1
+
+
+async def _http(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    await source.readline()
+    sink.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+    await sink.drain()
+
+
+async def _mute(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    await source.read()
+
+
+async def _closing(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    await source.readline()
+
+
+async def _garbage(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    await handshake_v3(source, sink)
+    sink.write(bytes(range(256)) * 20)
+    await sink.drain()
+
+
+async def _silent(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    await handshake_v3(source, sink)
+    await source.read()
+
+
+async def _refusing(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    await source.readline()
+    sink.write(b"SeedLink v3.1 (2020.075) :: SLPROTO:3.1\r\nTest\r\n")
+    while await source.readline():
+        sink.write(b"ERROR\r\n")
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        (_http, "no SeedLink server: 'HTTP/1.1 400 Bad Request'"),
+        (_mute, "Timed out connecting"),
+        (_closing, "Connection closed"),
+        (_garbage, "Unexpected data in stream"),
+        (_silent, "No data for over 1s"),
+        (_refusing, "No stations accepted"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_server_that_misbehaves_is_named_left_and_tried_again(script: Script, reason: str) -> None:
+    records = records_of(seconds=20)
+    packets = [
+        data_frame(Protocol.V3, number, "", one.payload) for number, one in enumerate(records, 1)
+    ]
+
+    async def run() -> tuple[list[bytes], SeedLinkReader]:
+        async with scripted(script, sending_v3(*packets)) as port:
+            reader = reader_of(port, idle_timeout_s=1.0)
+            return await read(reader, len(packets)), reader
+
+    with capture_logs() as logs:
+        payloads, reader = asyncio.run(run())
+    assert payloads == payloads_of(records)
+    assert reader.counts.failures == 1
+    (failure,) = [entry for entry in logs if entry["event"] == "seedlink_failed"]
+    assert reason in failure["reason"]
+    assert failure["server"].startswith("127.0.0.1:")
+
+
+def test_port_where_nobody_listens_is_tried_until_somebody_does() -> None:
+    records = records_of(seconds=20)
+    port = free_port()
+
+    async def run() -> list[bytes]:
+        reader = reader_of(port)
+        reading = asyncio.create_task(read(reader, len(records)))
+        while reader.counts.failures < 3:  # noqa: ASYNC110 - a count, not an event
+            await asyncio.sleep(0.01)
+        async with ReplayServer(Timeline(records), ServerOptions(port=port, linger_s=30.0)):
+            return await reading
+
+    with capture_logs() as logs:
+        assert asyncio.run(run()) == payloads_of(records)
+    pauses = [entry["pause_s"] for entry in logs if entry["event"] == "seedlink_reconnecting"]
+    assert all(0.02 <= pause <= 0.1 for pause in pauses)
+
+
+def test_packet_is_cut_in_the_middle_and_comes_whole_after_the_reconnect() -> None:
+    records = records_of(seconds=20)
+    packets = [
+        data_frame(Protocol.V3, number, "", one.payload) for number, one in enumerate(records, 1)
+    ]
+
+    async def cutting(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        await handshake_v3(source, sink)
+        sink.write(packets[0] + packets[1][:300])
+        await sink.drain()
+
+    async def run() -> list[bytes]:
+        async with scripted(cutting, sending_v3(*packets[1:])) as port:
+            return await read(reader_of(port), len(packets))
+
+    assert asyncio.run(run()) == payloads_of(records)

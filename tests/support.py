@@ -1,0 +1,95 @@
+"""What several tests need: where the shared data are, a running daemon, free ports, records."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from umamba_rt.core.ids import SourceId
+from umamba_rt.core.segment import Segment
+from umamba_rt.wire.record import ReplayRecord, pack_segment
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared"
+RIDGECREST = SHARED / "data" / "ridgecrest" / "sds"
+START_NS = 1_600_000_000 * 10**9
+
+needs_shared = pytest.mark.skipif(
+    not RIDGECREST.is_dir(), reason=f"the shared test data are not there: {RIDGECREST}"
+)
+
+
+def free_port() -> int:
+    """A TCP port of the loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def records_of(
+    station: str = "AA_ONE", seconds: float = 40.0, rate_hz: float = 100.0, seed: int = 0
+) -> list[ReplayRecord]:
+    """Records of a three-component station in the order of their ends: noise of 1,000 counts."""
+    network, code = station.split("_")
+    rng = np.random.default_rng(seed)
+    count = round(seconds * rate_hz)
+    records = []
+    for component in "ZNE":
+        source_id = SourceId(network, code, "", "H", "H", component)
+        samples = rng.normal(0, 1000, count).astype(np.int32)
+        records += list(pack_segment(Segment(source_id, START_NS, rate_hz, samples)))
+    return sorted(records, key=lambda record: (record.end_ns, str(record.source_id)))
+
+
+class Daemon:
+    """A daemon process whose notifications are read as systemd would."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], notified: socket.socket, log: Path
+    ) -> None:
+        self.process = process
+        self.log_path = log
+        self._notified = notified
+
+    def log(self) -> str:
+        """What it has logged so far."""
+        return self.log_path.read_text(encoding="utf-8")
+
+    def wait_notified(self, state: str, timeout_s: float = 60.0) -> str:
+        """The first notification that holds ``state``."""
+        self._notified.settimeout(timeout_s)
+        while state not in (text := self._notified.recv(4096).decode()):
+            pass
+        return text
+
+    def end(self, timeout_s: float = 30.0) -> int:
+        """SIGTERM; gives the exit status."""
+        self.process.terminate()
+        return self.process.wait(timeout_s)
+
+
+@contextmanager
+def running_daemon(scratch: Path, config: str, **environment: str) -> Iterator[Daemon]:
+    """A daemon with this configuration, from before it is ready until the block ends."""
+    path, log = scratch / "daemon.toml", scratch / "daemon.log"
+    path.write_text(config, encoding="utf-8")
+    address = str(scratch / "notify")
+    command = [sys.executable, "-m", "umamba_rt", "run", str(path)]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified, log.open("wb") as sink:
+        notified.bind(address)
+        process = subprocess.Popen(
+            command, stderr=sink, env={**os.environ, "NOTIFY_SOCKET": address, **environment}
+        )
+        try:
+            yield Daemon(process, notified, log)
+        finally:
+            process.kill()
+            process.wait()

@@ -1,0 +1,198 @@
+"""cli.py and commands/: as processes, with their exit statuses."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.support import ROOT, free_port
+from umamba_rt.io.publisher import Publisher
+from umamba_rt.models.checkpoint import save
+from umamba_rt.models.facts import CheckpointFacts, Preprocessing
+from umamba_rt.models.loading import load_checkpoint
+from umamba_rt.models.seeded import untrained
+
+SERVER = '[[seedlink]]\nserver = "127.0.0.1:1"\nstreams = ["A_B"]\n'
+
+
+def umamba_rt(*words: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "umamba_rt", *map(str, words)]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=60, env=environment or None, check=False
+    )
+
+
+def config(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "umamba-rt.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["run"], ["check"], ["listen"], ["models"], ["models", "info"]]
+)
+def test_help_is_quick_and_loads_nothing_heavy(words: list[str]) -> None:
+    code = (
+        "import sys\n"
+        "from umamba_rt.cli import main\n"
+        f"try: main({[*words, '--help']!r})\n"
+        "except SystemExit as end: assert end.code == 0\n"
+        "heavy = {'torch', 'obspy', 'numba', 'numpy', 'scipy'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    started_s = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    elapsed_s = time.perf_counter() - started_s
+    assert done.returncode == 0, done.stderr
+    assert "usage: umamba-rt" in done.stdout
+    assert elapsed_s < 0.5
+
+
+@pytest.mark.parametrize("words", [["fly"], [], ["run", "a", "b"], ["models", "info"]])
+def test_usage_error_ends_with_64(words: list[str]) -> None:
+    done = umamba_rt(*words)
+    assert done.returncode == 64
+    assert "usage:" in done.stderr
+
+
+def test_check_prints_what_a_good_configuration_asks_for() -> None:
+    done = umamba_rt("check", ROOT / "config" / "umamba-rt.toml")
+    assert done.returncode == 0
+    assert "127.0.0.1:18000" in done.stdout
+    assert "random weights (no magnitudes)" in done.stdout
+
+
+@pytest.mark.parametrize("verb", ["run", "check"])
+def test_three_mistakes_are_listed_and_end_with_78(verb: str, tmp_path: Path) -> None:
+    path = config(tmp_path, '[window]\nhop_s = 0\nhopp = 1\n[run]\nmode = "x"\n')
+    done = umamba_rt(verb, path)
+    assert done.returncode == 78
+    lines = done.stderr.splitlines()
+    assert lines[0] == f"umamba-rt: {path}: 3 problem(s)"
+    assert [line.split(":")[0].strip() for line in lines[1:]] == [
+        "run.mode",
+        "window.hopp",
+        "window.hop_s",
+    ]
+
+
+def test_run_without_a_server_ends_with_78(tmp_path: Path) -> None:
+    done = umamba_rt("run", config(tmp_path, ""))
+    assert done.returncode == 78
+    assert "at least one [[seedlink]] block" in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["run", "check"])
+def test_missing_files_are_named_and_end_with_69(verb: str, tmp_path: Path) -> None:
+    done = umamba_rt(verb, tmp_path / "none.toml")
+    assert done.returncode == 69
+    assert "none.toml: No such file or directory" in done.stderr
+    path = config(tmp_path, f'{SERVER}[model]\ncheckpoint = "{tmp_path}/none.safetensors"\n')
+    done = umamba_rt(verb, path)
+    assert done.returncode == 69
+    assert "none.safetensors" in done.stderr
+
+
+def test_address_in_use_ends_with_69(tmp_path: Path) -> None:
+    holder = Publisher(f"tcp://127.0.0.1:{free_port()}")
+    path = config(tmp_path, f'{SERVER}[publisher]\naddress = "{holder.address}"\n')
+    done = umamba_rt("run", path)
+    holder.close()
+    assert done.returncode == 69
+    assert f"publisher.address {holder.address}" in done.stderr
+
+
+def test_checkpoint_of_another_model_or_shape_ends_with_78(tmp_path: Path) -> None:
+    v1 = tmp_path / "v1.safetensors"
+    model = untrained("v1", 0)
+    save(v1, model, CheckpointFacts("v1", "test", True, Preprocessing.of(model.config)))
+    done = umamba_rt("run", config(tmp_path, f'{SERVER}[model]\ncheckpoint = "{v1}"\n'))
+    assert done.returncode == 78
+    assert f"{v1}: holds v1, expected v2" in done.stderr
+    damaged = tmp_path / "damaged.safetensors"
+    damaged.write_bytes(v1.read_bytes()[:5000])
+    done = umamba_rt("run", config(tmp_path, f'{SERVER}[model]\ncheckpoint = "{damaged}"\n'))
+    assert done.returncode == 78
+    assert "damaged.safetensors" in done.stderr
+    done = umamba_rt(
+        "run",
+        config(
+            tmp_path,
+            f'{SERVER}[window]\nlength_s = 20.0\n[publisher]\naddress = "ipc://{tmp_path}/f"\n',
+        ),
+    )
+    assert done.returncode == 78
+    assert "window.length_s: found 20, expected 30 (at 100 Hz)" in done.stderr
+
+
+def test_models_info_counts_every_block_and_says_what_is_untrained() -> None:
+    done = umamba_rt("models", "info", "--untrained", "v2")
+    assert done.returncode == 0
+    assert "191,313" in done.stdout
+    assert "trained         NO" in done.stdout
+    blocks = [line.split() for line in done.stdout.splitlines() if line.startswith("    ")]
+    assert sum(int(count.replace(",", "")) for _, count in blocks) == 191_313
+
+
+def test_models_convert_and_info_of_an_old_file(tmp_path: Path) -> None:
+    model = untrained("v2", 3)
+    old, new = tmp_path / "old.pt", tmp_path / "new.safetensors"
+    content = {"model_state_dict": model.state_dict(), "config": {}, "epoch": 4, "val_loss": 0.5}
+    torch.save(content, old)
+    done = umamba_rt("models", "convert", old, new)
+    assert done.returncode == 0, done.stderr
+    sha256 = load_checkpoint(new).identity.sha256
+    assert sha256 in done.stdout
+    shown = umamba_rt("models", "info", new).stdout
+    assert sha256 in shown
+    assert "trained         yes" in shown
+    assert '"epoch":4' in shown.replace(" ", "")
+
+
+def test_models_convert_to_a_place_that_cannot_be_written_ends_with_69(tmp_path: Path) -> None:
+    good = tmp_path / "good.safetensors"
+    model = untrained("v2", 0)
+    save(good, model, CheckpointFacts("v2", "test", True, Preprocessing.of(model.config)))
+    for target in (tmp_path / "no" / "such" / "dir.safetensors", Path("/dev/full/x")):
+        done = umamba_rt("models", "convert", good, target)
+        assert done.returncode == 69
+        assert str(target) in done.stderr
+
+
+def test_listen_prints_lines_and_json() -> None:
+    from tests.io.test_publisher import BEAT, ESTIMATE
+
+    feed = Publisher("tcp://127.0.0.1:*")
+    for words, marks in (
+        ([], ["M   4.50", "CI.CCC.--.HH", "heartbeat  up 1 s"]),
+        (["--json"], ['"topic":"magnitude.v2.CI.CCC.--.HH"', '"topic":"heartbeat"']),
+    ):
+        command = [sys.executable, "-m", "umamba_rt", "listen", "--address", feed.address]
+        with subprocess.Popen(
+            [*command, "--count", "4", *words], stdout=subprocess.PIPE, text=True
+        ) as process:
+            while process.poll() is None:
+                feed.send(BEAT)
+                feed.send(ESTIMATE)
+                time.sleep(0.01)  # a pace, not a wait: the listener connects when it does
+            text = process.stdout.read() if process.stdout else ""
+        assert process.returncode == 0
+        lines = text.splitlines()
+        assert len(lines) == 4
+        for mark in marks:
+            assert any(mark in line for line in lines), (mark, lines)
+        if words:
+            assert all("schema" in json.loads(line) for line in lines)
+    feed.close()
+
+
+def test_listen_where_nobody_sends_ends_with_69() -> None:
+    done = umamba_rt("listen", "--address", f"tcp://127.0.0.1:{free_port()}", "--timeout-s", "0.2")
+    assert done.returncode == 69
+    assert "no message within 0.2 s" in done.stderr

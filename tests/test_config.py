@@ -1,0 +1,159 @@
+"""config.py and config_table.py: what an operator may write, and what is said of mistakes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support import ROOT
+from umamba_rt.config import Config, SeedLinkConfig, load, parse, render_default
+from umamba_rt.errors import ConfigError, UnavailableError
+
+GOOD = """
+[[seedlink]]
+server = "127.0.0.1:18000"
+streams = ["CI_CCC:HH? HN?", "CI_*"]
+[window]
+hop_s = 0.5
+[model]
+threads = 2
+"""
+
+
+def problems(text: str, environment: dict[str, str] | None = None) -> dict[str, tuple[str, str]]:
+    with pytest.raises(ConfigError) as caught:
+        parse(text, environment or {}, where="test.toml")
+    assert str(caught.value).startswith("test.toml: ")
+    return {one.key: (one.found, one.expected) for one in caught.value.problems}
+
+
+def test_values_and_defaults_come_through() -> None:
+    config = parse(GOOD, {}, where="test.toml")
+    assert config.seedlink == (
+        SeedLinkConfig(server="127.0.0.1:18000", streams=("CI_CCC:HH? HN?", "CI_*")),
+    )
+    assert config.window.hop_s == 0.5
+    assert config.model.threads == 2
+    assert config.pipeline.rules.hop == 50
+    assert config.pipeline.rules.length == 3001
+
+
+def test_three_mistakes_are_told_at_once_with_key_found_and_expected() -> None:
+    told = problems(GOOD.replace("0.5", "-1").replace("threads = 2", 'threads = "two"\nseeed = 1'))
+    assert told == {
+        "window.hop_s": ("-1", "a number from 0.01 to 600, a multiple of 0.01"),
+        "model.threads": ('"two"', "a whole number from 0 to 1024"),
+        "model.seeed": ("unknown key", '"seed"?'),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("[windoww]", "windoww"),
+        ("window = 3", "window"),
+        ("[window]\nhop_s = true", "window.hop_s"),
+        ("[window]\nhop_s = nan", "window.hop_s"),
+        ("[window]\nhop_s = 0.333", "window.hop_s"),
+        ("[window]\nmax_gap_s = 30.0", "window.max_gap_s"),
+        ("[model]\nseed = 1.5", "model.seed"),
+        ("[model]\ncheckpoint = 1", "model.checkpoint"),
+        ("[model_v1]\nenabled = 1", "model_v1.enabled"),
+        ('[publisher]\naddress = "127.0.0.1:5560"', "publisher.address"),
+        ('[run]\nmode = "fast"', "run.mode"),
+        ("seedlink = 1", "seedlink"),
+        ("[seedlink]", "seedlink"),
+        ('[[seedlink]]\nserver = "a b"\nstreams = ["A_B"]', "seedlink[0].server"),
+        ('[[seedlink]]\nserver = "a:70000"\nstreams = ["A_B"]', "seedlink[0].server"),
+        ('[[seedlink]]\nserver = "a"\nstreams = []', "seedlink[0].streams"),
+        ('[[seedlink]]\nserver = "a"\nstreams = ["A.B"]', "seedlink[0].streams"),
+        ('[[seedlink]]\nserver = "a"\nstreams = [3]', "seedlink[0].streams"),
+        ('[[seedlink]]\nserver = "a"', "seedlink[0].streams"),
+        (
+            '[[seedlink]]\nserver = "a"\nstreams = ["A_B"]\nreconnect_max_s = 0.2',
+            "seedlink[0].reconnect_max_s",
+        ),
+        ("[window", "(file)"),
+    ],
+)
+def test_each_mistake_names_its_key(text: str, key: str) -> None:
+    told = problems(text)
+    assert list(told) == [key]
+    found, expected = told[key]
+    assert found
+    assert expected
+
+
+@pytest.mark.parametrize(
+    ("server", "host", "port"),
+    [
+        ("geofon.gfz.de", "geofon.gfz.de", 18000),
+        ("127.0.0.1:18500", "127.0.0.1", 18500),
+        ("[::1]:18001", "::1", 18001),
+        ("[::1]", "::1", 18000),
+    ],
+)
+def test_server_is_split_into_host_and_port(server: str, host: str, port: int) -> None:
+    text = f'[[seedlink]]\nserver = "{server}"\nstreams = ["A_B"]'
+    (made,) = parse(text, {}, where="test.toml").seedlink
+    assert (made.host, made.port) == (host, port)
+
+
+def test_environment_overrides_the_file() -> None:
+    environment = {
+        "UMAMBA_RT_WINDOW__HOP_S": "2",
+        "UMAMBA_RT_MODEL__CHECKPOINT": "/a/b.safetensors",
+        "UMAMBA_RT_MODEL_V1__ENABLED": "true",
+        "UMAMBA_RT_SEEDLINK__STREAMS": '["GE_*"]',
+        "HOME": "/root",
+    }
+    config = parse(GOOD, environment, where="test.toml")
+    assert config.window.hop_s == 2.0
+    assert config.model.checkpoint == "/a/b.safetensors"
+    assert config.model_v1.enabled
+    assert config.seedlink[0].streams == ("GE_*",)
+
+
+def test_environment_alone_can_name_the_server() -> None:
+    environment = {"UMAMBA_RT_SEEDLINK__SERVER": "a:1", "UMAMBA_RT_SEEDLINK__STREAMS": '["A_B"]'}
+    assert parse("", environment, where="test.toml").seedlink[0].port == 1
+
+
+def test_mistakes_of_the_environment_are_told_too() -> None:
+    told = problems(GOOD, {"UMAMBA_RT_WINDOWS__HOP_S": "2", "UMAMBA_RT_RUN__MODE": "fast"})
+    assert told["UMAMBA_RT_WINDOWS__HOP_S"][0] == "section 'windows'"
+    assert told["run.mode"][0] == '"fast"'
+
+
+def test_default_file_is_the_definition_and_is_good() -> None:
+    text = (ROOT / "config" / "umamba-rt.toml").read_text(encoding="utf-8")
+    assert text == render_default(), "make it anew: umamba_rt.config.render_default()"
+    config = parse(text, {}, where="default")
+    assert config == Config(seedlink=config.seedlink)
+
+
+def test_defaults_that_the_file_shows_are_those_that_hold() -> None:
+    lines = render_default().splitlines()
+    shown = [line.removeprefix("# ") if " = " in line else line for line in lines]
+    active = "\n".join(line for line in shown if line.startswith("[") or " = " in line)
+    active = "\n".join(line for line in active.splitlines() if not line.startswith(("The", "then")))
+    config = parse(active, {}, where="uncommented")
+    assert config == Config(seedlink=config.seedlink)
+
+
+def test_example_for_a_public_server_is_good() -> None:
+    config = load(ROOT / "config" / "geofon.toml", {})
+    assert config.seedlink[0].host == "geofon.gfz.de"
+
+
+def test_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UnavailableError, match="none"):
+        load(tmp_path / "none.toml", {})
+
+
+def test_file_that_is_not_utf8_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "latin.toml"
+    path.write_bytes(b"# \xe9\n")
+    with pytest.raises(ConfigError, match="byte 2 is not UTF-8"):
+        load(path, {})

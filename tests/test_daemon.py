@@ -1,0 +1,198 @@
+"""daemon.py as a process: real servers, real feed, real signals."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from tests.support import ROOT, SHARED, free_port, needs_shared, records_of, running_daemon
+from umamba_rt.feed import FeedMessage, Subscriber
+from umamba_rt.wire.record import ReplayRecord
+from umamba_rt.wire.schemas import KINDS, schema
+
+VALIDATORS = {f"umamba-rt/{kind}/1": Draft202012Validator(schema(kind)) for kind in KINDS}
+
+
+def config(port: int, feed: str, *, mode: str = "replay", more: str = "") -> str:
+    return f"""
+[[seedlink]]
+server = "127.0.0.1:{port}"
+streams = ["*_*"]
+reconnect_min_s = 0.1
+reconnect_max_s = 0.2
+[publisher]
+address = "{feed}"
+[run]
+mode = "{mode}"
+heartbeat_s = 0.2
+{more}
+"""
+
+
+@contextmanager
+def replay(tmp_path: Path, records: list[ReplayRecord], port: int, *words: str) -> Iterator[None]:
+    """tools/replay.py as a process, serving these records."""
+    path = tmp_path / "archive.mseed"
+    path.write_bytes(b"".join(record.payload for record in records))
+    command = [sys.executable, str(ROOT / "tools" / "replay.py"), str(path), "--port", str(port)]
+    with subprocess.Popen([*command, *words], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        assert server.stdout.readline().startswith("listening on")
+        try:
+            yield
+        finally:
+            server.kill()
+
+
+def wait_for_feed(feed: Subscriber) -> None:
+    """A heartbeat proves that the subscription stands."""
+    while (message := feed.receive()) is None or message.topic != "heartbeat":
+        pass
+
+
+def collect(feed: Subscriber, windows: int, timeout_s: float = 60.0) -> list[FeedMessage]:
+    """Messages until this many magnitudes came."""
+    messages: list[FeedMessage] = []
+    ends_s = time.monotonic() + timeout_s
+    while windows > 0:
+        assert time.monotonic() < ends_s, Counter(message.topic for message in messages)
+        message = feed.receive()
+        if message is not None:
+            messages.append(message)
+            windows -= message.topic.startswith("magnitude.")
+    return messages
+
+
+def test_a_run_from_start_to_sigterm(tmp_path: Path) -> None:
+    """READY quickly, every message of both models valid and numbered, SIGTERM drains, exit 0."""
+    port, address = free_port(), f"ipc://{tmp_path}/feed"
+    more = "[model_v1]\nenabled = true\n"
+    started_s = time.monotonic()
+    with running_daemon(tmp_path, config(port, address, more=more)) as daemon:
+        daemon.wait_notified("READY=1")
+        ready_s = time.monotonic() - started_s
+        with Subscriber(address, timeout_s=0.5) as feed:
+            wait_for_feed(feed)
+            with replay(tmp_path, records_of(seconds=50), port, "--speed", "max"):
+                messages = collect(feed, windows=2 * 15)
+            assert daemon.end() == 0
+            while (message := feed.receive()) is not None:
+                messages.append(message)
+            assert feed.missed == 0
+    assert ready_s < 8
+    for message in messages:
+        VALIDATORS[message.body["schema"]].validate(message.body)
+        assert message.topic.startswith(
+            ("magnitude.v2.AA.ONE.--.HH", "magnitude.v1.", "station.", "heartbeat")
+        )
+    bodies = [message.body for message in messages]
+    assert [body["seq"] for body in bodies] == list(range(bodies[0]["seq"], bodies[-1]["seq"] + 1))
+    magnitudes = [body for body in bodies if "magnitude" in body]
+    assert not any(body["model"]["trained"] for body in magnitudes)
+    assert {body["model"]["name"] for body in magnitudes} == {"v1", "v2"}
+    assert all(("evolution" in body) == (body["model"]["name"] == "v1") for body in magnitudes)
+    states = [message.body["state"] for message in messages if message.topic.startswith("station")]
+    assert states == ["online"]
+    last = bodies[-1]
+    assert last["counts"]["estimates_sent"] == len(magnitudes)
+    assert "model_untrained" in daemon.log()
+    assert json.loads(daemon.log().splitlines()[-1])["event"] == "stopped"
+
+
+def test_feed_says_what_a_record_of_garbage_did_and_goes_on(tmp_path: Path) -> None:
+    records = records_of(seconds=50)
+    packets = [b"SL%06X" % n + record.payload for n, record in enumerate(records, 1)]
+    packets.insert(7, b"SL%06X" % 9999 + b"\xff" * 512)
+    packets.insert(9, b"SL%06X" % 9998 + records[8].payload[:100] + b"\x55" * 412)
+    address = f"ipc://{tmp_path}/feed"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with (
+            running_daemon(tmp_path, config(port, address)) as daemon,
+            Subscriber(address, timeout_s=0.5) as feed,
+        ):
+            wait_for_feed(feed)
+            threading.Thread(target=serve_v3, args=(server, packets), daemon=True).start()
+            collect(feed, windows=15)
+            assert daemon.process.poll() is None
+            while (message := feed.receive()) is None or message.topic != "heartbeat":
+                pass
+            assert message.body["counts"]["records_refused"] == 2
+            assert daemon.end() == 0
+        assert "record_refused" in daemon.log()
+
+
+def serve_v3(server: socket.socket, packets: list[bytes]) -> None:
+    """One client: every command is answered with OK, then the packets are sent."""
+    connection, _ = server.accept()
+    with connection, connection.makefile("rb") as lines:
+        lines.readline()
+        connection.sendall(b"SeedLink v3.1 (2020.075) :: SLPROTO:3.1\r\nTest\r\n")
+        while not lines.readline().startswith(b"END"):
+            connection.sendall(b"OK\r\n")
+        connection.sendall(b"".join(packets))
+        lines.read()
+
+
+def test_sigint_ends_with_0_while_no_server_is_there(tmp_path: Path) -> None:
+    address = f"ipc://{tmp_path}/feed"
+    with running_daemon(tmp_path, config(free_port(), address)) as daemon:
+        daemon.wait_notified("READY=1")
+        daemon.process.send_signal(signal.SIGINT)
+        assert daemon.process.wait(20) == 0
+        assert "seedlink_failed" in daemon.log()
+
+
+def test_live_mode_refuses_the_future_and_answers_in_time(tmp_path: Path) -> None:
+    """Live at speed 1: the median from a window's last sample to its message is below 150 ms."""
+    port, address = free_port(), f"ipc://{tmp_path}/feed"
+    with (
+        running_daemon(tmp_path, config(port, address, mode="live")) as daemon,
+        Subscriber(address, timeout_s=0.5) as feed,
+    ):
+        wait_for_feed(feed)
+        with replay(tmp_path, records_of(seconds=60), port, "--speed", "1", "--live"):
+            messages = collect(feed, windows=10)
+        assert daemon.end() == 0
+    bodies = [message.body for message in messages if "magnitude" in message.body]
+    took_ms = sorted(body["latency"]["processing_ms"] for body in bodies)
+    assert took_ms[len(took_ms) // 2] < 150
+    assert all(0 <= body["latency"]["data_s"] < 15 for body in bodies)
+
+
+@needs_shared
+@pytest.mark.parametrize(
+    "words", [["--speed", "max"], ["--speed", "60", "--kill-server-at", "900"]]
+)
+def test_socket_and_direct_give_the_same_windows_of_the_m64(
+    words: list[str], tmp_path: Path
+) -> None:
+    """Ridgecrest, minutes 40 to 46: none lost, none doubled, equal to 1e-5; also over a kill -9."""
+    report = tmp_path / "report.json"
+    tool = str(ROOT / "tools" / "first_light.py")
+    archive = str(SHARED / "data" / "ridgecrest" / "sds")
+    span = ["--start", "2019-07-04T17:30:00", "--end", "2019-07-04T17:36:00"]
+    if "--kill-server-at" in words:
+        span += ["--select", "CI.C*,CI.WBS*,PB.*"]
+    command = [sys.executable, tool, archive, *span, *words, "--output", str(report)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(report.read_text(encoding="utf-8"))
+    assert found["lost"] == found["extra"] == found["doubled"] == found["different"] == 0
+    assert found["worst_magnitude_difference"] <= 1e-5
+    assert found["windows_direct"] == found["windows_socket"] > 330 * found["stations"]
+    assert found["messages_missed"] == 0
+    assert found["counts"].get("windows_dropped_overload", 0) == 0
+    assert found["counts"]["server_connects"] == (2 if "--kill-server-at" in words else 1)

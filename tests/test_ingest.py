@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pymseed import MS3Record
+
+from umamba_rt.core.ids import SourceId
+from umamba_rt.core.pipeline import Outcome, Pipeline, PipelineSettings
+from umamba_rt.core.segment import Segment
+from umamba_rt.core.timebase import NS_PER_S
+from umamba_rt.core.window import Window
+from umamba_rt.errors import RecordError
+from umamba_rt.ingest import DataClock, Ingest
+from umamba_rt.wire.record import pack_segment
+
+SDS = Path(__file__).parents[2] / "shared/data/ridgecrest/sds/2019"
+START_NS = 1562258999997986000
+MINUTES = 3
+
+
+class StandingClock:
+    """A wall clock that a test moves."""
+
+    follows_data = False
+
+    def __init__(self, now_ns: int) -> None:
+        self.time_ns = now_ns
+
+    def observe(self, end_ns: int) -> None:
+        pass
+
+    def now_ns(self) -> int:
+        return self.time_ns
+
+
+def replayed() -> Ingest:
+    settings = PipelineSettings(max_future_s=None, stale_after_s=5)
+    return Ingest(Pipeline(settings), DataClock())
+
+
+def run(ingest: Ingest, payloads: list[bytes]) -> list[Window]:
+    return [w for payload in payloads for w in ingest.record(payload, source="test").windows]
+
+
+def contents(windows: list[Window]) -> list[tuple[str, int, bytes, str]]:
+    return [(str(w.group), w.first, w.samples.tobytes(), repr(w.quality)) for w in windows]
+
+
+def packed(
+    channel: str, seconds: float, start_ns: int = START_NS, station: str = "CCC"
+) -> list[bytes]:
+    random = np.random.default_rng(sum(channel.encode()))
+    samples = random.integers(-2000, 2000, round(seconds * 100)).astype(np.int32)
+    source_id = SourceId.from_nslc("CI", station, "", channel)
+    return [r.payload for r in pack_segment(Segment(source_id, start_ns, 100.0, samples))]
+
+
+@pytest.fixture(scope="module")
+def ridgecrest() -> list[bytes]:
+    """Three minutes of three stations, in the order of their ends, as a server sends them."""
+    if not SDS.is_dir():
+        pytest.skip("the Ridgecrest archive is not at ../shared/data/ridgecrest")
+    found = []
+    for station in ("CI/CCC", "CI/WRV2", "PB/*"):
+        for path in sorted(SDS.glob(f"{station}/*/*"))[:3]:
+            with path.open("rb") as file:
+                while payload := file.read(512):
+                    header = MS3Record.parse(payload)
+                    if header.endtime > START_NS + MINUTES * 60 * NS_PER_S:
+                        break
+                    found.append((header.endtime, header.sourceid, payload))
+    return [payload for _, _, payload in sorted(found)]
+
+
+def test_the_same_bytes_give_the_same_windows_in_the_same_order(ridgecrest: list[bytes]) -> None:
+    first, second = replayed(), replayed()
+    windows = run(first, ridgecrest)
+    assert contents(windows) == contents(run(second, ridgecrest))
+    assert [w.arrival_ns for w in windows] == sorted(w.arrival_ns for w in windows)
+    assert first.pipeline.counts == second.pipeline.counts
+    assert first.records == len(ridgecrest)
+    assert first.records_refused == 0
+    # Two and a half minutes of whole windows of each of three stations, all complete.
+    assert len(windows) > 3 * (MINUTES * 60 - 30 - 12)
+    assert all(w.quality.complete for w in windows)
+    for group in first.pipeline.sensors:
+        starts = [w.start_ns for w in windows if w.group == group]
+        assert {b - a for a, b in pairwise(starts)} == {NS_PER_S}
+
+
+def test_a_later_start_and_another_order_give_the_same_windows(ridgecrest: list[bytes]) -> None:
+    full = set(contents(run(replayed(), ridgecrest)))
+    later = [p for p in ridgecrest if MS3Record.parse(p).starttime > START_NS + 40 * NS_PER_S]
+    joined = [w for w in run(replayed(), later) if w.quality.complete]
+    assert len(joined) > 3 * (MINUTES * 60 - 40 - 30 - 24)
+    assert full.issuperset(contents(joined))
+    random = np.random.default_rng(8)
+    ends_ns = [MS3Record.parse(p).endtime + random.integers(0, 5 * NS_PER_S) for p in ridgecrest]
+    shuffled = [ridgecrest[i] for i in np.argsort(ends_ns)]
+    assert shuffled != ridgecrest
+    assert set(contents(run(replayed(), shuffled))) == full
+
+
+def test_a_damaged_record_is_counted_and_touches_nothing_else() -> None:
+    ingest = replayed()
+    payloads = packed("HHZ", 20)
+    run(ingest, payloads)
+    before = ingest.pipeline.counts.copy()
+    with pytest.raises(RecordError, match="server X: record refused"):
+        ingest.record(payloads[0][:300], source="server X")
+    assert (ingest.records, ingest.records_refused) == (len(payloads) + 1, 1)
+    assert ingest.pipeline.counts == before
+
+
+def test_the_data_clock_never_goes_back() -> None:
+    clock = DataClock()
+    assert clock.now_ns() == 0
+    clock.observe(5)
+    clock.observe(3)
+    assert clock.now_ns() == 5
+
+
+def test_the_data_themselves_end_waits_in_a_replay() -> None:
+    ingest = replayed()
+    run(ingest, packed("HHZ", 10))
+    outcomes = [ingest.record(p, source="test") for p in packed("HHZ", 60, station="WRV2")]
+    changes = [change for outcome in outcomes for change in outcome.changes]
+    assert ("CI.CCC.--.HH", "stale") in {(str(c.group), c.state) for c in changes}
+
+
+def test_a_wall_clock_alone_ends_waits_live() -> None:
+    clock = StandingClock(START_NS + 40 * NS_PER_S)
+    ingest = Ingest(Pipeline(PipelineSettings()), clock)
+    for channel in ("HHZ", "HHN"):
+        run(ingest, packed(channel, 35))
+    run(ingest, packed("HHE", 30.9))
+    assert ingest.tick() == Outcome()
+    clock.time_ns += 10 * NS_PER_S
+    (window,) = ingest.tick().windows
+    assert 0 < window.quality.gap_s <= 0.2
+    assert window.arrival_ns == clock.time_ns
