@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -147,23 +147,25 @@ def _watch(feed: str, daemon: subprocess.Popen[bytes], console: Console) -> Seen
 
 def _table(seen: Seen) -> Group:
     table = Table(title=f"the feed, {seen.windows} windows so far", title_justify="left")
-    for name in ("sensor", "window ends", "magnitude", "SNR", "comp.", "gap", "data", "sent in"):
-        table.add_column(name, justify="right" if name not in ("sensor", "comp.") else "left")
+    for name in ("sensor", "window ends", "M *", "SNR", "comp.", "gap", "data", "sent in"):
+        side: Literal["left", "right"] = "left" if name in ("sensor", "comp.") else "right"
+        table.add_column(name, justify=side, no_wrap=True)
     for body in seen.latest:
         quality, latency, where = body["quality"], body["latency"], body["station"]
         snr = "-" if quality["snr_db"] is None else f"{quality['snr_db']:.0f} dB"
         table.add_row(
             ".".join(where[key] for key in ("network", "station", "location", "band_source")),
-            body["window_end"][11:22],
-            f"{body['magnitude']:.2f}" + ("" if body["model"]["trained"] else " (untrained)"),
+            body["window_end"][11:19],
+            f"{body['magnitude']:.2f}" + ("" if body["model"]["trained"] else "?"),
             snr,
             quality["components"],
             f"{quality['gap_s']:g} s",
-            f"{latency['data_s']:.2f} s",
+            f"{latency['data_s']:.1f} s",
             f"{latency['processing_ms']:.0f} ms",
         )
+    note = Text("* ? marks random weights: the number is no magnitude", style="dim")
     states = [Text(f"{name:<16} {state}") for name, state in sorted(seen.states.items())]
-    return Group(table, *states)
+    return Group(table, note, *states)
 
 
 def _report(seen: Seen) -> Text:

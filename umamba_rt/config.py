@@ -100,7 +100,8 @@ class WindowConfig:
     length_s: float = key("must be the model's", 30.0, low=1, high=600, step=0.01)
     hop_s: float = key("one estimate a station a hop", 1.0, low=0.01, high=600, step=0.01)
     max_wait_s: float = key(
-        "how long a component may lag behind the first before its window goes without it",
+        "how long a missing sample is waited for after a later one of any component has come;\n"
+        "the window then goes without it, filled or withheld as max_gap_s says",
         10.0,
         low=0,
         high=600,

@@ -109,7 +109,16 @@ def test_a_refused_channel_does_not_flood_the_feed_with_states() -> None:
         refused = segment("HHE", first, first + 31, rate_hz=31.25)
         changes += pipeline.accept(refused, now(first + 100)).changes
     assert [change.state for change in changes] == ["refused"]
-    assert pipeline.counts[Reason.WITHHELD_GAP] > 20
+    assert pipeline.counts[Reason.WITHHELD_COMPONENT] > 20
+
+
+def test_a_refused_channel_takes_no_place_from_one_that_can_be_used() -> None:
+    pipeline = Pipeline(SHORT)
+    pipeline.accept(segment("HHN", 0, 31, rate_hz=31.25), now(100))
+    windows = []
+    for code in ("HHZ", "HH1", "HH2"):
+        windows += pipeline.accept(segment(code, 0, 500), now(500)).windows
+    assert {window.quality.components for window in windows} == {"Z12"}
 
 
 def test_a_channel_that_is_no_component_is_counted() -> None:

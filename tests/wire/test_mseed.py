@@ -22,12 +22,14 @@ OBSPY_FILES = sorted(
     for path in (Path(obspy.__file__).parent / "io/mseed/tests/data").rglob("*")
     if path.is_file()
 )
-# Of these no record can be used: no miniSEED, no network code, no length, an impossible time, text.
+# Of these no record can be used: no miniSEED, no network code, no length, an impossible time, text,
+# damaged Steim frames.
 WITHOUT_RECORDS = {
     "emptyfile.mseed",
     "fullASCII_bigEndian.mseed",
     "fullASCII_littleEndian.mseed",
     "gecko_non_ascii_header.ms",
+    "infinite-loop.mseed",
     "microsecond_wrap.mseed",
     "mseed_no_blkt_1000.mseed",
     "mseed_not_a_single_blkt_48byte_data_offset.mseed",
@@ -222,6 +224,32 @@ def test_every_record_of_obspys_files_is_decoded_or_refused(path: Path) -> None:
             decoded += 1
             assert_sound(segment)
     assert (decoded == 0) == (path.name in WITHOUT_RECORDS)
+
+
+@pytest.mark.parametrize("encoding", [DataEncoding.STEIM1, DataEncoding.STEIM2])
+@pytest.mark.parametrize("version", [2, 3])
+def test_steim_frames_whose_differences_were_damaged_are_refused(
+    encoding: DataEncoding, version: int
+) -> None:
+    payload = bytearray(pack(WHOLE, encoding, version=version))
+    assert decode(bytes(payload)).samples.tolist() == WHOLE.tolist()
+    begin = 64 if version == 2 else 40 + payload[33]
+    payload[begin + 16] ^= 0x55  # a difference, behind control word, X0 and Xn
+    if version == 3:
+        payload[28:32] = b"\0" * 4
+        payload[28:32] = _crc32c(bytes(payload)).to_bytes(4, "little")
+    with pytest.raises(RecordError, match="Steim ends at"):
+        decode(bytes(payload))
+
+
+def _crc32c(content: bytes) -> int:
+    """The checksum of miniSEED 3, bit by bit (Castagnoli, reflected)."""
+    crc = 0xFFFFFFFF
+    for byte in content:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
 
 
 def test_obspys_files_are_there() -> None:

@@ -32,6 +32,18 @@ class GridRun:
         return self.first + len(self.values)
 
 
+def require_rate(segment: Segment) -> float:
+    """The supported native rate of a segment, Hz.
+
+    Raises:
+        SampleRateError: the rate is none of the supported ones.
+    """
+    rate_hz = supported_rate(segment.rate_hz)
+    if rate_hz is None:
+        raise SampleRateError(str(segment.source_id), segment.rate_hz, NATIVE_RATES_HZ)
+    return rate_hz
+
+
 class Channel:
     """Places a channel's segments in the order in which they come.
 
@@ -58,9 +70,7 @@ class Channel:
         Raises:
             SampleRateError: the rate is none of the supported ones; nothing is changed.
         """
-        rate_hz = supported_rate(segment.rate_hz)
-        if rate_hz is None:
-            raise SampleRateError(str(segment.source_id), segment.rate_hz, NATIVE_RATES_HZ)
+        rate_hz = require_rate(segment)
         if rate_hz == RATE_HZ:
             runs = self._end_resampling()
             self.rate_hz = rate_hz

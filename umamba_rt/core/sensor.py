@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from umamba_rt.core.channel import Channel, GridRun
+from umamba_rt.core.channel import Channel, GridRun, require_rate
 from umamba_rt.core.estimate import Float32Array
 from umamba_rt.core.ids import GroupId, SourceId
 from umamba_rt.core.quality import Quality, fill_linear, find_gaps, is_clipped, snr_db
@@ -63,6 +63,7 @@ class Sensor:
         """
         known = self._channels.get(segment.source_id)
         if known is None:
+            require_rate(segment)  # a channel that cannot be used takes no place
             component = self._components.claim(segment.source_id)
             if component is None:
                 return None
