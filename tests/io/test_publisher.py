@@ -63,10 +63,12 @@ def test_every_message_has_the_next_number_of_one_session(publisher: Publisher) 
 def test_numbers_stay_whole_when_several_threads_send(publisher: Publisher) -> None:
     with subscribed(publisher, [""]) as reader:
         before = publisher.sent
-        threads = [
-            threading.Thread(target=lambda: [publisher.send(BEAT) for _ in range(50)])
-            for _ in range(4)
-        ]
+
+        def send_fifty() -> None:
+            for _ in range(50):
+                publisher.send(BEAT)
+
+        threads = [threading.Thread(target=send_fifty) for _ in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:

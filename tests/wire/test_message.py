@@ -46,13 +46,13 @@ def validate(body: dict[str, Any], kind: str = "magnitude") -> None:
 
 
 def v2_message() -> Message:
-    (message,) = magnitudes_of([WINDOW], BatchOutput(np.float32([4.25]), None), V2)
+    (message,) = magnitudes_of([WINDOW], BatchOutput(np.array([4.25], np.float32), None), V2)
     return message
 
 
 def v1_message() -> Message:
     curve = np.linspace(0, 5, 3001, dtype=np.float32)[None]
-    (message,) = magnitudes_of([WINDOW], BatchOutput(np.float32([2.5]), curve), V1)
+    (message,) = magnitudes_of([WINDOW], BatchOutput(np.array([2.5], np.float32), curve), V1)
     return message
 
 
