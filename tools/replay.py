@@ -135,7 +135,8 @@ def read(arguments: argparse.Namespace) -> Archive:
 
 def run_direct(arguments: argparse.Namespace) -> int:
     """Take the records straight through the core; one JSON line an estimate."""
-    from umamba_rt.config import Config, load
+    from umamba_rt.config import Config
+    from umamba_rt.config_file import load
     from umamba_rt.direct import run_direct as run
     from umamba_rt.engines import make_engines
     from umamba_rt.errors import UnavailableError

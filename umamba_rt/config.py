@@ -1,30 +1,17 @@
-"""The configuration: TOML and environment to frozen values, all mistakes reported at once.
+"""Everything that the daemon can be told: the one definition of keys, defaults, units and limits.
 
-The dataclasses below are the one definition: keys, defaults, units, limits and the text of the
-commented default file (``render_default``).
+``config_file`` reads these values from TOML and renders the commented default file from them.
 """
 
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal
 
-from umamba_rt.config_table import (
-    hints,
-    key,
-    near_miss,
-    read_section,
-    render_section,
-    toml_value,
-)
+from umamba_rt.config_table import key
 from umamba_rt.core.pipeline import PipelineSettings
-from umamba_rt.errors import ConfigError, ConfigProblem, UnavailableError
 
-ENV_PREFIX = "UMAMBA_RT_"
 DEFAULT_SEEDLINK_PORT = 18000
 _STREAM = re.compile(r"^[A-Z0-9*?]{1,8}_[A-Z0-9*?]{1,8}(:[^\s:]+( [^\s:]+)*)?$")
 _ADDRESS = re.compile(r"^(tcp://.+:(\d+|\*)|ipc://.+|inproc://.+)$")
@@ -199,133 +186,8 @@ class Config:
         )
 
 
-_SECTIONS: dict[str, type[Any]] = {
-    "run": RunConfig,
-    "window": WindowConfig,
-    "model": ModelConfig,
-    "model_v1": ModelV1Config,
-    "publisher": PublisherConfig,
-}
-
-
 def _split_server(server: str) -> tuple[str, int]:
     host, colon, port = server.rpartition(":")
     if not colon or port.endswith("]"):
         return server.strip("[]"), DEFAULT_SEEDLINK_PORT
     return host.strip("[]"), int(port)
-
-
-def load(path: Path, environment: Mapping[str, str]) -> Config:
-    """Read a configuration file and the environment's overrides.
-
-    Args:
-        path: a TOML file.
-        environment: ``UMAMBA_RT_SECTION__KEY`` overrides ``[section] key``; values are TOML, or
-            plain text where a text is wanted.
-
-    Raises:
-        UnavailableError: the file cannot be read.
-        ConfigError: it is not TOML, or anything in it is wrong; lists all problems.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UnavailableError(str(path), error.strerror or str(error)) from error
-    except UnicodeDecodeError as error:
-        problem = ConfigProblem("(file)", f"byte {error.start} is not UTF-8", "UTF-8 text")
-        raise ConfigError(str(path), (problem,)) from error
-    return parse(text, environment, where=str(path))
-
-
-def parse(text: str, environment: Mapping[str, str], *, where: str) -> Config:
-    """Read a configuration from text; see ``load``.
-
-    Raises:
-        ConfigError: it is not TOML, or anything in it is wrong; lists all problems.
-    """
-    try:
-        tree = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(where, (ConfigProblem("(file)", str(error), "TOML"),)) from error
-    problems: list[ConfigProblem] = []
-    _override(tree, environment, problems)
-    servers = _servers(tree.pop("seedlink", []), problems)
-    known = ["seedlink", *_SECTIONS]
-    problems.extend(
-        ConfigProblem(name, "unknown section", near_miss(name, known))
-        for name in tree
-        if name not in _SECTIONS
-    )
-    made = {
-        name: read_section(kind, tree.get(name, {}), name, problems)
-        for name, kind in _SECTIONS.items()
-    }
-    if problems:
-        raise ConfigError(where, tuple(problems))
-    config = Config(seedlink=servers, **cast(dict[str, Any], made))
-    problems = _contradictions(config)
-    if problems:
-        raise ConfigError(where, tuple(problems))
-    return config
-
-
-def _contradictions(config: Config) -> list[ConfigProblem]:
-    """What is wrong between keys that are each right."""
-    problems = []
-    if config.window.max_gap_s >= config.window.length_s:
-        found = f"{config.window.max_gap_s:g}"
-        problems.append(ConfigProblem("window.max_gap_s", found, "less than window.length_s"))
-    for index, server in enumerate(config.seedlink):
-        if not 0 < server.port < 65536:
-            problems.append(
-                ConfigProblem(f"seedlink[{index}].server", server.server, "a port from 1 to 65535")
-            )
-        if server.reconnect_max_s < server.reconnect_min_s:
-            where = f"seedlink[{index}].reconnect_max_s"
-            found = f"{server.reconnect_max_s:g}"
-            problems.append(ConfigProblem(where, found, "reconnect_min_s or more"))
-    return problems
-
-
-def _override(
-    tree: dict[str, Any], environment: Mapping[str, str], problems: list[ConfigProblem]
-) -> None:
-    """Put the environment's values into the tree; those of ``seedlink`` go to every block."""
-    for variable, text in sorted(environment.items()):
-        if not variable.startswith(ENV_PREFIX):
-            continue
-        section, _, name = variable.removeprefix(ENV_PREFIX).lower().partition("__")
-        kind = SeedLinkConfig if section == "seedlink" else _SECTIONS.get(section)
-        if kind is None or not name:
-            expected = f"{ENV_PREFIX}SECTION__KEY with " + near_miss(section, list(_SECTIONS))
-            problems.append(ConfigProblem(variable, f"section {section!r}", expected))
-            continue
-        value = text if hints(kind).get(name) is str else toml_value(text)
-        tables = tree.setdefault(section, [{}] if section == "seedlink" else {})
-        for table in tables if isinstance(tables, list) else [tables]:
-            if isinstance(table, dict):
-                table[name] = value
-
-
-def _servers(blocks: Any, problems: list[ConfigProblem]) -> tuple[SeedLinkConfig, ...]:
-    if not isinstance(blocks, list):
-        problems.append(ConfigProblem("seedlink", "a table", "[[seedlink]] blocks"))
-        return ()
-    made = [
-        read_section(SeedLinkConfig, block, f"seedlink[{index}]", problems)
-        for index, block in enumerate(blocks)
-    ]
-    return tuple(server for server in made if server is not None)
-
-
-def render_default() -> str:
-    """The commented default file: every key, its meaning and its default."""
-    lines = [
-        "# Configuration of umamba-rt. A key that is commented out shows its default.",
-        "# The environment overrides: UMAMBA_RT_WINDOW__HOP_S=0.5 is [window] hop_s = 0.5.",
-        "# `umamba-rt check FILE` lists every mistake at once.",
-    ]
-    lines += ["", *render_section("[[seedlink]]", SeedLinkConfig)]
-    for name, kind in _SECTIONS.items():
-        lines += ["", *render_section(f"[{name}]", kind)]
-    return "\n".join(lines) + "\n"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from umamba_rt.config import Config, load
+from umamba_rt.config import Config
+from umamba_rt.config_file import load
 from umamba_rt.errors import UnavailableError
 
 

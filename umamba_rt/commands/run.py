@@ -6,7 +6,7 @@ import asyncio
 import os
 from pathlib import Path
 
-from umamba_rt.config import load
+from umamba_rt.config_file import load
 from umamba_rt.daemon import Daemon
 from umamba_rt.engines import make_engines
 from umamba_rt.errors import ConfigError, ConfigProblem

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from umamba_rt.core.estimate import BatchOutput, Float32Array, ModelIdentity
-from umamba_rt.models.config import Norm
+from umamba_rt.core.preprocess import Norm
 
 
 class Engine(Protocol):

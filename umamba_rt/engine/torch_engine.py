@@ -6,10 +6,10 @@ import numpy as np
 import torch
 
 from umamba_rt.core.estimate import BatchOutput, Float32Array, ModelIdentity
+from umamba_rt.core.preprocess import Norm
 from umamba_rt.engine.batch_threads import one_torch_thread_each, part_size
 from umamba_rt.engine.fold import folded
 from umamba_rt.errors import ModelError
-from umamba_rt.models.config import Norm
 from umamba_rt.models.state import Model
 
 

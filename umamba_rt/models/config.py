@@ -6,14 +6,14 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self, TypeAlias
+from typing import ClassVar, Literal, Self, TypeAlias, get_args
 
 from umamba_rt.core.estimate import ModelName
+from umamba_rt.core.preprocess import Norm
 
-Norm: TypeAlias = Literal["std", "peak", "none"]
 Pooling: TypeAlias = Literal["avg", "max"]
 
-NORMS: tuple[Norm, ...] = ("std", "peak", "none")
+NORMS: tuple[Norm, ...] = get_args(Norm)
 POOLINGS: tuple[Pooling, ...] = ("avg", "max")
 
 # A checkpoint's config is read before its tensors: bounds keep a hostile one from

@@ -1,4 +1,4 @@
-"""config.py and config_table.py: what an operator may write, and what is said of mistakes."""
+"""config.py, config_file.py, config_table.py: what may be written, what is said of mistakes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.support import ROOT
-from umamba_rt.config import Config, SeedLinkConfig, load, parse, render_default
+from umamba_rt.config import Config, SeedLinkConfig
+from umamba_rt.config_file import load, parse, render_default
 from umamba_rt.errors import ConfigError, UnavailableError
 
 GOOD = """
@@ -128,7 +129,7 @@ def test_mistakes_of_the_environment_are_told_too() -> None:
 
 def test_default_file_is_the_definition_and_is_good() -> None:
     text = (ROOT / "config" / "umamba-rt.toml").read_text(encoding="utf-8")
-    assert text == render_default(), "make it anew: umamba_rt.config.render_default()"
+    assert text == render_default(), "make it anew: umamba_rt.config_file.render_default()"
     config = parse(text, {}, where="default")
     assert config == Config(seedlink=config.seedlink)
 
