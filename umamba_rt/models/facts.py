@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from umamba_rt.core.estimate import ModelIdentity, ModelName
-from umamba_rt.models.config import ModelConfig, Norm
+from umamba_rt.core.preprocess import Norm
+from umamba_rt.models.config import ModelConfig
 
 COMPONENT_ORDER = "ZNE"
 

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from umamba_rt.core.estimate import ModelIdentity
-from umamba_rt.models.config import Norm, V1Config
+from umamba_rt.core.preprocess import Norm
+from umamba_rt.models.config import V1Config
 from umamba_rt.models.decoder import UMambaDecoder
 from umamba_rt.models.encoder import UMambaEncoder
 

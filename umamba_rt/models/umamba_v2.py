@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from umamba_rt.core.estimate import ModelIdentity
-from umamba_rt.models.config import Norm, Pooling, V2Config
+from umamba_rt.core.preprocess import Norm
+from umamba_rt.models.config import Pooling, V2Config
 from umamba_rt.models.encoder import UMambaEncoder
 
 
