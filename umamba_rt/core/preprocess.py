@@ -28,7 +28,7 @@ def normalise(windows: NDArray[np.floating], norm: Norm) -> Float32Array:
     Raises:
         ValueError: another ``norm``.
 
-    Source: DESIGN facts of the models; SeisBench's WaveformModel normalisation has the same form.
+    Source: the specification of UMamba V1 and V2; SeisBench's WaveformModel normalises alike.
     """
     # float64: a count offset of 1e7 under a signal of 10 counts must not cost digits.
     values = windows.astype(np.float64)

@@ -26,7 +26,7 @@ class UMambaV1(nn.Module):
     Raises:
         ValueError: an argument is not usable; all such are listed.
 
-    Source: the specification of the models, seed/umamba_v1_vs_v2.md.
+    Source: the specification of UMamba V1 and V2.
     """
 
     identity: ModelIdentity | None = None
