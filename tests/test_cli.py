@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from tests.support import ROOT, free_port
+from umamba_rt.cli import guarded
 from umamba_rt.io.publisher import Publisher
 from umamba_rt.models.checkpoint import save
 from umamba_rt.models.facts import CheckpointFacts, Preprocessing
@@ -54,7 +55,17 @@ def test_help_is_quick_and_loads_nothing_heavy(words: list[str]) -> None:
     assert elapsed_s < 0.5
 
 
-@pytest.mark.parametrize("words", [["fly"], [], ["run", "a", "b"], ["models", "info"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["fly"],
+        [],
+        ["run", "a", "b"],
+        ["models", "info"],
+        ["listen", "--count", "0"],
+        ["listen", "--timeout-s", "nan"],
+    ],
+)
 def test_usage_error_ends_with_64(words: list[str]) -> None:
     done = umamba_rt(*words)
     assert done.returncode == 64
@@ -65,7 +76,36 @@ def test_check_prints_what_a_good_configuration_asks_for() -> None:
     done = umamba_rt("check", ROOT / "config" / "umamba-rt.toml")
     assert done.returncode == 0
     assert "127.0.0.1:18000" in done.stdout
-    assert "random weights (no magnitudes)" in done.stdout
+    assert "random weights: its numbers are no magnitudes" in done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        SERVER + '[model]\ncheckpoint = "/etc/passwd"\n',
+        SERVER + "[window]\nlength_s = 20.0\n",
+        SERVER + '[publisher]\naddress = "tcp://127.0.0.1:99999"\n',
+    ],
+    ids=["no server", "no checkpoint", "another length", "no port"],
+)
+def test_check_refuses_what_run_refuses(text: str, tmp_path: Path) -> None:
+    path = config(tmp_path, text)
+    for verb in ("check", "run"):
+        assert umamba_rt(verb, path).returncode == 78
+
+
+def test_error_that_nobody_foresaw_is_our_bug_and_ends_with_70(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def action() -> int:
+        raise KeyError("unforeseen")
+
+    assert guarded("umamba-rt", action) == 70
+    told = capsys.readouterr().err
+    assert "KeyError: 'unforeseen'" in told
+    assert "this is a bug of umamba-rt" in told
 
 
 @pytest.mark.parametrize("verb", ["run", "check"])
@@ -196,3 +236,9 @@ def test_listen_where_nobody_sends_ends_with_69() -> None:
     done = umamba_rt("listen", "--address", f"tcp://127.0.0.1:{free_port()}", "--timeout-s", "0.2")
     assert done.returncode == 69
     assert "no message within 0.2 s" in done.stderr
+
+
+def test_listen_at_no_address_ends_with_69() -> None:
+    done = umamba_rt("listen", "--address", "bogus")
+    assert done.returncode == 69
+    assert done.stderr.startswith("umamba-rt: bogus: ")

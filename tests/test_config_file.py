@@ -158,3 +158,22 @@ def test_file_that_is_not_utf8_is_named(tmp_path: Path) -> None:
     path.write_bytes(b"# \xe9\n")
     with pytest.raises(ConfigError, match="byte 2 is not UTF-8"):
         load(path, {})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[model]\nseed = " + "9" * 5000,
+        '[model]\ncheckpoint = "a\\u0000b"',
+        '[publisher]\naddress = "tcp://127.0.0.1:99999"',
+        '[[seedlink]]\nserver = "a"\nstreams = ["A_B\\n"]',
+        '[[seedlink]]\nserver = "a"\nstreams = ["A_B:HH\u00e9"]',
+    ],
+)
+def test_extreme_values_are_mistakes_not_crashes(text: str) -> None:
+    assert len(problems(text)) == 1
+
+
+def test_station_codes_may_hold_dashes() -> None:
+    text = '[[seedlink]]\nserver = "a"\nstreams = ["XX_ST-1:HH?"]'
+    assert parse(text, {}, where="test.toml").seedlink[0].streams == ("XX_ST-1:HH?",)

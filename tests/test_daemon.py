@@ -19,6 +19,9 @@ from jsonschema import Draft202012Validator
 
 from tests.support import ROOT, SHARED, free_port, needs_shared, records_of, running_daemon
 from umamba_rt.feed import FeedMessage, Subscriber
+from umamba_rt.models import UMambaV2
+from umamba_rt.models.checkpoint import save
+from umamba_rt.models.facts import CheckpointFacts, Preprocessing
 from umamba_rt.wire.record import ReplayRecord
 from umamba_rt.wire.schemas import KINDS, schema
 
@@ -144,6 +147,96 @@ def serve_v3(server: socket.socket, packets: list[bytes]) -> None:
             connection.sendall(b"OK\r\n")
         connection.sendall(b"".join(packets))
         lines.read()
+
+
+def test_small_queue_slows_the_source_and_loses_nothing(tmp_path: Path) -> None:
+    port, address = free_port(), f"ipc://{tmp_path}/feed"
+    more = "[model]\nqueue_size = 2\nbatch_size = 1\n"
+    with (
+        running_daemon(tmp_path, config(port, address, more=more)) as daemon,
+        Subscriber(address, timeout_s=0.5) as feed,
+    ):
+        wait_for_feed(feed)
+        with replay(tmp_path, records_of(seconds=90), port, "--speed", "max"):
+            messages = collect(feed, windows=55)
+        assert daemon.end() == 0
+    starts = [message.body["window_start"] for message in messages if "magnitude" in message.body]
+    assert len(set(starts)) == 55
+    depths = [message.body["queue_depth"] for message in messages if "queue_depth" in message.body]
+    assert max(depths, default=0) <= 2
+
+
+def test_sigterm_in_the_midst_drains_and_accounts_for_every_window(tmp_path: Path) -> None:
+    port, address = free_port(), f"ipc://{tmp_path}/feed"
+    more = "[model]\nqueue_size = 30\nbatch_size = 1\n"
+    with (
+        running_daemon(tmp_path, config(port, address, more=more)) as daemon,
+        Subscriber(address, timeout_s=0.5) as feed,
+    ):
+        wait_for_feed(feed)
+        with replay(tmp_path, records_of(seconds=900), port, "--speed", "max"):
+            messages = collect(feed, windows=20)
+            assert daemon.end() == 0
+        while (message := feed.receive()) is not None:
+            messages.append(message)
+    counts = messages[-1].body["counts"]
+    sent = sum("magnitude" in message.body for message in messages)
+    assert counts["windows_estimated"] == counts["estimates_sent"] == sent
+    assert counts["windows_cut"] == sent + counts["windows_left_at_end"]
+    assert counts["windows_left_at_end"] < 30  # the queue was drained; what waited for it was not
+    assert sent >= 50
+
+
+def test_sigterm_while_the_model_loads_ends_with_0(tmp_path: Path) -> None:
+    with running_daemon(tmp_path, config(free_port(), f"ipc://{tmp_path}/feed")) as daemon:
+        status = Path(f"/proc/{daemon.process.pid}/status")
+        while not _catches(status, signal.SIGTERM):
+            assert daemon.process.poll() is None
+        assert daemon.end() == 0
+
+
+def _catches(status: Path, number: signal.Signals) -> bool:
+    (line,) = [one for one in status.read_text().splitlines() if one.startswith("SigCgt:")]
+    return bool(int(line.split()[1], 16) >> (number - 1) & 1)
+
+
+@pytest.mark.parametrize("stderr", ["closed pipe", "full disk"])
+def test_log_that_cannot_be_written_does_not_end_the_daemon(stderr: str, tmp_path: Path) -> None:
+    address = f"ipc://{tmp_path}/feed"
+    path = tmp_path / "daemon.toml"
+    path.write_text(config(free_port(), address), encoding="utf-8")
+    command = [sys.executable, "-m", "umamba_rt", "run", str(path)]
+    with Path("/dev/full").open("wb") as full:
+        sink = subprocess.PIPE if stderr == "closed pipe" else full
+        with subprocess.Popen(command, stderr=sink) as process:
+            if process.stderr:
+                process.stderr.readline()
+                process.stderr.close()
+            with Subscriber(address, timeout_s=0.5) as feed:
+                wait_for_feed(feed)
+                first = feed.receive()
+                while (beat := feed.receive()) is None or beat.body["counts"][
+                    "server_failures"
+                ] < 3:
+                    assert process.poll() is None
+            process.terminate()
+            assert process.wait(20) == 0
+    assert first is not None
+
+
+def test_failing_model_ends_the_daemon_with_70(tmp_path: Path) -> None:
+    """A V2 whose numbers overflow is no failure; one that cannot run at all is."""
+    checkpoint = tmp_path / "wide.safetensors"
+    model = UMambaV2(in_channels=2)
+    facts = CheckpointFacts("v2", "two components", True, Preprocessing.of(model.config))
+    save(checkpoint, model, facts)
+    port, address = free_port(), f"ipc://{tmp_path}/feed"
+    more = f'[model]\ncheckpoint = "{checkpoint}"\n'
+    with running_daemon(tmp_path, config(port, address, more=more)) as daemon:
+        daemon.wait_notified("READY=1")
+        with replay(tmp_path, records_of(seconds=50), port, "--speed", "max"):
+            assert daemon.process.wait(30) == 70
+        assert "model_failed" in daemon.log()
 
 
 def test_sigint_ends_with_0_while_no_server_is_there(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Literal
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -47,7 +47,7 @@ class Seen:
 
     windows: int = 0
     states: dict[str, str] = field(default_factory=dict)
-    latest: list[dict[str, Any]] = field(default_factory=list)
+    latest: list[FeedMessage] = field(default_factory=list)
     stopped: bool = False
 
     def take(self, message: FeedMessage) -> None:
@@ -55,10 +55,9 @@ class Seen:
         body = message.body
         if message.topic.startswith("magnitude."):
             self.windows += 1
-            self.latest = [*self.latest[1 - LINES_KEPT :], body]
+            self.latest = [*self.latest[1 - LINES_KEPT :], message]
         elif message.topic.startswith("station."):
-            name = message.topic.removeprefix("station.")
-            self.states[name] = f"{body['state']}: {body['detail']}"
+            self.states[message.sensor] = f"{body['state']}: {body['detail']}"
 
 
 def main() -> int:
@@ -78,9 +77,11 @@ def _run(scratch: Path, console: Console) -> int:
         log = scratch / "daemon.log"
         with log.open("wb") as sink, _daemon(config, sink) as daemon:
             seen = _watch(feed, daemon, console)
-        problems = log.read_text(encoding="utf-8") if not seen.windows else ""
-    if not seen.windows:
-        console.print(f"[red]No window came through.[/red] The daemon's log:\n{problems}")
+            ended = daemon.poll()
+        text = log.read_text(encoding="utf-8")
+    if not seen.windows or ended is not None:
+        what = "No window came through." if ended is None else f"The daemon ended with {ended}."
+        console.print(f"{what} Its log:\n{text}", style="red", markup=False)
         return 1
     console.print(_report(seen))
     console.print(NEXT_STEPS, highlight=False)
@@ -150,11 +151,12 @@ def _table(seen: Seen) -> Group:
     for name in ("sensor", "window ends", "M *", "SNR", "comp.", "gap", "data", "sent in"):
         side: Literal["left", "right"] = "left" if name in ("sensor", "comp.") else "right"
         table.add_column(name, justify=side, no_wrap=True)
-    for body in seen.latest:
-        quality, latency, where = body["quality"], body["latency"], body["station"]
+    for message in seen.latest:
+        body = message.body
+        quality, latency = body["quality"], body["latency"]
         snr = "-" if quality["snr_db"] is None else f"{quality['snr_db']:.0f} dB"
         table.add_row(
-            ".".join(where[key] for key in ("network", "station", "location", "band_source")),
+            message.sensor,
             body["window_end"][11:19],
             f"{body['magnitude']:.2f}" + ("" if body["model"]["trained"] else "?"),
             snr,

@@ -81,8 +81,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="first-light-") as folder:
         scratch = Path(folder)
         choice = _choice(options)
-        direct = {} if options.live else _direct(scratch, choice, report)
-        bodies = _socket(scratch, choice, options, report)
+        port, config = _free_port(), scratch / "config.toml"
+        config.write_text(_config(port, scratch, report.mode, options.v1), encoding="utf-8")
+        direct = {} if options.live else _direct(scratch, config, choice, report)
+        bodies = _socket(scratch, port, config, choice, options, report)
     _measure(bodies, report)
     if not options.live:
         _compare(direct, bodies, report)
@@ -120,11 +122,14 @@ def _choice(options: argparse.Namespace) -> list[str]:
     return words
 
 
-def _direct(scratch: Path, choice: list[str], report: Report) -> dict[Key, dict[str, Any]]:
+def _direct(
+    scratch: Path, config: Path, choice: list[str], report: Report
+) -> dict[Key, dict[str, Any]]:
     output = scratch / "direct.jsonl"
     command = [sys.executable, str(TOOLS / "replay.py"), "--direct", *choice]
+    command += ["--config", str(config), "--output", str(output)]
     started_s = time.monotonic()
-    subprocess.run([*command, "--output", str(output)], check=True, stderr=subprocess.DEVNULL)
+    subprocess.run(command, check=True)
     report.direct_s = round(time.monotonic() - started_s, 2)
     bodies = [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
     report.windows_direct = len(bodies)
@@ -132,12 +137,14 @@ def _direct(scratch: Path, choice: list[str], report: Report) -> dict[Key, dict[
 
 
 def _socket(
-    scratch: Path, choice: list[str], options: argparse.Namespace, report: Report
+    scratch: Path,
+    port: int,
+    config: Path,
+    choice: list[str],
+    options: argparse.Namespace,
+    report: Report,
 ) -> list[dict[str, Any]]:
-    port = _free_port()
-    address = f"ipc://{scratch}/feed"
-    config = scratch / "config.toml"
-    config.write_text(_config(port, address, report.mode, options.v1), encoding="utf-8")
+    address = _address(scratch)
     with _daemon(config, scratch, report) as daemon, Subscriber(address, timeout_s=1.0) as feed:
         # A heartbeat proves that the subscription stands; only now may data flow.
         while feed.receive() is None:
@@ -225,13 +232,15 @@ def _compare(
 
 
 def _key(body: dict[str, Any]) -> Key:
-    where = body["station"]
-    names = ("network", "station", "location", "band_source")
-    sensor = ".".join(where[name] for name in names)
+    sensor = ".".join(body["station"].values())
     return body["model"]["name"], sensor, body["window_start"], body["revision"]
 
 
-def _config(port: int, address: str, mode: str, v1: bool) -> str:
+def _address(scratch: Path) -> str:
+    return f"ipc://{scratch}/feed"
+
+
+def _config(port: int, scratch: Path, mode: str, v1: bool) -> str:
     return f"""
 [[seedlink]]
 server = "127.0.0.1:{port}"
@@ -244,7 +253,7 @@ heartbeat_s = 0.5
 [model_v1]
 enabled = {str(v1).lower()}
 [publisher]
-address = "{address}"
+address = "{_address(scratch)}"
 high_water_mark = 100000
 """
 
@@ -262,11 +271,14 @@ def _daemon(config: Path, scratch: Path, report: Report) -> Iterator[subprocess.
         with subprocess.Popen(command, env=environment, stderr=log) as process:
             try:
                 while b"READY=1" not in notified.recv(4096):
-                    pass
+                    _alive(process)
                 report.ready_s = round(time.monotonic() - started_s, 2)
                 yield process
-            finally:
                 _end(process)
+            except (OSError, SystemExit):
+                process.kill()
+                print((scratch / "daemon.log").read_text(encoding="utf-8")[-5000:], file=sys.stderr)
+                raise
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

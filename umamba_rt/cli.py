@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
+import threading
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from umamba_rt import __version__
+from umamba_rt.defaults import FEED_ADDRESS
 from umamba_rt.errors import UmambaRtError
 
 EXIT_USAGE = 64
 EXIT_BUG = 70
 DEFAULT_CONFIG = Path("/etc/umamba-rt/umamba-rt.toml")
-_DEFAULT_FEED = "tcp://127.0.0.1:5560"
 _STATUSES = (
     "exit status: 0 ended as asked, 64 usage, 69 something needed is not there, "
     "70 a bug of ours, 78 configuration or checkpoint"
 )
+
+
+_Number = TypeVar("_Number", int, float)
 
 
 class Parser(argparse.ArgumentParser):
@@ -51,6 +57,10 @@ def guarded(program: str, action: Callable[[], int]) -> int:
         # The reader of our output left; nothing is to be told to anybody.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception:  # noqa: BLE001 - the last resort: what nobody foresaw is our bug
+        traceback.print_exc()
+        print(f"{program}: this is a bug of umamba-rt {__version__}", file=sys.stderr)
+        return EXIT_BUG
 
 
 def _parser() -> Parser:
@@ -83,7 +93,7 @@ def _add_run(verbs: argparse._SubParsersAction[Parser]) -> None:
 
 def _add_listen(verbs: argparse._SubParsersAction[Parser]) -> None:
     listen = verbs.add_parser("listen", help="print the feed of a running daemon")
-    listen.add_argument("--address", default=_DEFAULT_FEED, help="default %(default)s")
+    listen.add_argument("--address", default=FEED_ADDRESS, help="default %(default)s")
     listen.add_argument(
         "--topic",
         action="append",
@@ -91,11 +101,27 @@ def _add_listen(verbs: argparse._SubParsersAction[Parser]) -> None:
         help="such as magnitude.v2.CI. or station (may be repeated; default all)",
     )
     listen.add_argument("--json", action="store_true", help="JSON lines, topic included")
-    listen.add_argument("--count", type=int, metavar="N", help="end after N messages")
+    listen.add_argument("--count", type=_positive(int), metavar="N", help="end after N messages")
     listen.add_argument(
-        "--timeout-s", type=float, metavar="S", help="end when no message comes for S seconds"
+        "--timeout-s",
+        type=_positive(float),
+        metavar="S",
+        help="end when no message comes for S seconds",
     )
     listen.set_defaults(action=_listen)
+
+
+def _positive(kind: type[_Number]) -> Callable[[str], _Number]:
+    """An argparse type: a finite number above 0."""
+
+    def read(text: str) -> _Number:
+        value = kind(text)
+        if not 0 < value < float("inf"):
+            raise ValueError(text)
+        return value
+
+    read.__name__ = "number above 0"
+    return read
 
 
 def _add_models(verbs: argparse._SubParsersAction[Parser]) -> None:
@@ -117,9 +143,13 @@ def _add_models(verbs: argparse._SubParsersAction[Parser]) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    # Imports and the model take seconds; a signal in that time must end the daemon as later ones.
+    asked = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: asked.set())
     from umamba_rt.commands.run import run
 
-    return run(options.config)
+    return run(options.config, asked.is_set)
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -11,10 +11,12 @@ from typing import Literal
 
 from umamba_rt.config_table import key
 from umamba_rt.core.pipeline import PipelineSettings
+from umamba_rt.defaults import FEED_ADDRESS
 
 DEFAULT_SEEDLINK_PORT = 18000
-_STREAM = re.compile(r"^[A-Z0-9*?]{1,8}_[A-Z0-9*?]{1,8}(:[^\s:]+( [^\s:]+)*)?$")
-_ADDRESS = re.compile(r"^(tcp://.+:(\d+|\*)|ipc://.+|inproc://.+)$")
+_STREAM = re.compile(r"[A-Z0-9*?-]{1,8}_[A-Z0-9*?-]{1,8}(:[!-9;-~]+( [!-9;-~]+)*)?")
+_ADDRESS = re.compile(r"tcp://\S+:(\d{1,5}|\*)|(ipc|inproc)://[^\0]+")
+_PATH = re.compile(r"[^\0]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +25,14 @@ class SeedLinkConfig:
 
     server: str = key(
         "host:port of the server",
-        pattern=re.compile(r"^(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+)(:\d{1,5})?$"),
+        pattern=re.compile(r"(\[[0-9A-Fa-f:.]+\]|[!-9;-Z^-~]+)(:\d{1,5})?"),
         shape="host, host:port or [IPv6]:port",
         example='"127.0.0.1:18000"',
     )
     streams: tuple[str, ...] = key(
         "NET_STA, or NET_STA:SELECTORS; * and ? are wildcards (in SeedLink 3 only where the\n"
-        "server allows them)",
+        "server allows them). After an interruption a wildcard resumes behind the latest packet\n"
+        "of all its stations: name the stations where the server numbers each by itself",
         pattern=_STREAM,
         shape='"NET_STA" or "NET_STA:SELECTORS", as in "CI_CCC:HH?"',
         example='["*_*:HH? HN?"]',
@@ -68,7 +71,7 @@ class RunConfig:
     """How the daemon runs."""
 
     mode: Literal["live", "replay"] = key(
-        "live: the wall clock rules, and overload drops the oldest windows.\n"
+        "live: the wall clock rules, and under overload the newest window of each station wins.\n"
         "replay: the data are the clock, and overload slows the source",
         "live",
     )
@@ -120,6 +123,8 @@ class ModelConfig:
         "safetensors or .pt file. Empty: random weights, which are no magnitudes; every message\n"
         "then says trained = false",
         "",
+        pattern=_PATH,
+        shape="a path",
     )
     seed: int = key("of the random weights", 0, low=0, high=2**31 - 1)
     threads: int = key(
@@ -132,6 +137,12 @@ class ModelConfig:
     queue_size: int = key(
         "most windows waiting; see run.mode for what happens then", 1024, low=1, high=1000000
     )
+    max_queue_s: float = key(
+        "live: a window that waited longer is dropped if a newer one of its station waits",
+        2.0,
+        low=0.1,
+        high=3600,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +150,7 @@ class ModelV1Config:
     """The model behind ``magnitude.v1``, with its curve inside the window."""
 
     enabled: bool = key("run V1 beside V2", False)
-    checkpoint: str = key("as in [model]", "")
+    checkpoint: str = key("as in [model]", "", pattern=_PATH, shape="a path")
     seed: int = key("of the random weights", 0, low=0, high=2**31 - 1)
 
 
@@ -149,7 +160,7 @@ class PublisherConfig:
 
     address: str = key(
         "where to bind; a loopback address, unless the network in front is trusted",
-        "tcp://127.0.0.1:5560",
+        FEED_ADDRESS,
         pattern=_ADDRESS,
         shape="tcp://HOST:PORT, ipc://PATH or inproc://NAME",
     )

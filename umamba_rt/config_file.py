@@ -65,7 +65,7 @@ def parse(text: str, environment: Mapping[str, str], *, where: str) -> Config:
     """
     try:
         tree = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError, or an integer of 5,000 digits
         raise ConfigError(where, (ConfigProblem("(file)", str(error), "TOML"),)) from error
     problems: list[ConfigProblem] = []
     _override(tree, environment, problems)
@@ -95,6 +95,10 @@ def _contradictions(config: Config) -> list[ConfigProblem]:
     if config.window.max_gap_s >= config.window.length_s:
         found = f"{config.window.max_gap_s:g}"
         problems.append(ConfigProblem("window.max_gap_s", found, "less than window.length_s"))
+    feed_port = config.publisher.address.rpartition(":")[2]
+    if feed_port.isdigit() and int(feed_port) > 65535:
+        found = config.publisher.address
+        problems.append(ConfigProblem("publisher.address", found, "a port up to 65535"))
     for index, server in enumerate(config.seedlink):
         if not 0 < server.port < 65536:
             problems.append(
@@ -117,7 +121,9 @@ def _override(
         section, _, name = variable.removeprefix(ENV_PREFIX).lower().partition("__")
         kind = SeedLinkConfig if section == "seedlink" else _SECTIONS.get(section)
         if kind is None or not name:
-            expected = f"{ENV_PREFIX}SECTION__KEY with " + near_miss(section, list(_SECTIONS))
+            expected = f"{ENV_PREFIX}SECTION__KEY with " + near_miss(
+                section, ["seedlink", *_SECTIONS]
+            )
             problems.append(ConfigProblem(variable, f"section {section!r}", expected))
             continue
         value = text if hints(kind).get(name) is str else toml_value(text)

@@ -32,8 +32,6 @@ def key(
     metadata = {"text": text, "example": example, **limits}
     if default is MISSING:
         return field(metadata=metadata)
-    if isinstance(default, list):
-        return field(default_factory=lambda: tuple(default), metadata=metadata)
     return field(default=default, metadata=metadata)
 
 
@@ -82,7 +80,7 @@ def _fits(item: Field[Any], hint: Any, found: Any) -> bool:
         return isinstance(found, bool)
     if hint is str:
         pattern = limits["pattern"]
-        return isinstance(found, str) and (pattern is None or bool(pattern.match(found)))
+        return isinstance(found, str) and (pattern is None or bool(pattern.fullmatch(found)))
     if isinstance(found, bool) or not isinstance(found, int if hint is int else int | float):
         return False
     if not (limits["low"] <= found <= limits["high"]):  # false for NaN
@@ -130,7 +128,7 @@ def toml_value(text: str) -> Any:
     """A TOML value, or the text itself where it is none."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except ValueError:  # TOMLDecodeError is one
         return text
 
 

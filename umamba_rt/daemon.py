@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -21,7 +22,7 @@ from umamba_rt.io.notify import notify
 from umamba_rt.io.publisher import Publisher
 from umamba_rt.io.seedlink import SeedLinkReader
 from umamba_rt.wire.message import Heartbeat, status_of
-from umamba_rt.worker import Task, WindowQueue, Worker, WorkReason, now_ns
+from umamba_rt.worker import Task, WindowQueue, Worker, now_ns
 
 _TICK_S = 0.25
 # Packets after which a reader lets others run: a full socket buffer would keep it for seconds.
@@ -47,7 +48,12 @@ class Daemon:
         self._log = structlog.get_logger()
         self._ingest = Ingest(Pipeline(config.pipeline), WallClock() if self._live else DataClock())
         self._readers = [SeedLinkReader(server) for server in config.seedlink]
-        self._queue = WindowQueue(config.model.queue_size, self._room_was_made)
+        self._queue = WindowQueue(
+            config.model.queue_size,
+            self._room_was_made,
+            max_age_s=config.model.max_queue_s if self._live else math.inf,
+        )
+        self._left_at_end = 0
         feed = config.publisher
         self.publisher = Publisher(
             feed.address, form=feed.format, high_water_mark=feed.high_water_mark
@@ -60,11 +66,13 @@ class Daemon:
             on_failure=self._model_failed,
         )
         self._failure: ModelError | None = None
-        self._refused = RateLimit(10.0)
         self._started_s = time.monotonic()
 
-    async def run(self) -> int:
+    async def run(self, asked_to_end: Callable[[], bool] = lambda: False) -> int:
         """Run until SIGTERM, SIGINT or ``stop``.
+
+        Args:
+            asked_to_end: whether a signal came before this run could take it.
 
         Returns:
             The exit status: 0 when ended as asked, 70 when a model failed.
@@ -74,6 +82,8 @@ class Daemon:
         self._room = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._stop.set)
+        if asked_to_end():
+            self._stop.set()
         self._worker.start()
         tasks = [asyncio.create_task(self._read(reader)) for reader in self._readers]
         tasks.append(asyncio.create_task(self._beat()))
@@ -99,37 +109,44 @@ class Daemon:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        drained = await asyncio.to_thread(self._worker.stop, self._config.run.drain_s)
+        await asyncio.to_thread(self._worker.stop, self._config.run.drain_s)
+        self._left_at_end += len(self._queue)
         self.publisher.send(self._heartbeat())
         self.publisher.close()
-        self._log.info("stopped", drained=drained, sent=self.publisher.sent)
+        self._log.info("stopped", windows_left=self._left_at_end, sent=self.publisher.sent)
 
     async def _read(self, reader: SeedLinkReader) -> None:
         turn = 0
+        refused = RateLimit(10.0)
         async for packet in reader.packets():
-            try:
-                outcome = self._ingest.record(packet.payload, source=packet.source)
-            except RecordError as error:
-                if self._refused.allows():
-                    self._log.warning("record_refused", source=error.source, reason=error.reason)
-                continue
-            await self._dispatch(outcome)
+            arrived_ns = now_ns()
             turn += 1
             if turn % _TURN == 0:
                 await asyncio.sleep(0)
+            try:
+                outcome = self._ingest.record(packet.payload, source=packet.source)
+            except RecordError as error:
+                if (events := refused.passes()) is not None:
+                    self._log.warning(
+                        "record_refused", source=error.source, reason=error.reason, events=events
+                    )
+                continue
+            await self._dispatch(outcome, arrived_ns)
 
-    async def _dispatch(self, outcome: Outcome) -> None:
-        arrived_ns = now_ns()
+    async def _dispatch(self, outcome: Outcome, arrived_ns: int) -> None:
         for change in outcome.changes:
             self._log.info(
                 "station", station=str(change.group), state=change.state, detail=change.detail
             )
             self.publisher.send(status_of(change))
-        for window in outcome.windows:
+        for position, window in enumerate(outcome.windows):
             if not self._live:
-                await self._wait_for_room()
-            if self._queue.put(Task(window, arrived_ns)) is not None:
-                self._worker.counts[WorkReason.DROPPED] += 1
+                try:
+                    await self._wait_for_room()
+                except asyncio.CancelledError:
+                    self._left_at_end += len(outcome.windows) - position
+                    raise
+            self._queue.put(Task(window, arrived_ns))
 
     async def _wait_for_room(self) -> None:
         while len(self._queue) >= self._queue.size:
@@ -140,7 +157,7 @@ class Daemon:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(_TICK_S)
-            await self._dispatch(self._ingest.tick())
+            await self._dispatch(self._ingest.tick(), now_ns())
 
     async def _beat(self) -> None:
         while True:
@@ -163,6 +180,8 @@ class Daemon:
             "server_failures": sum(reader.counts.failures for reader in self._readers),
             **{reason.value: n for reason, n in self._ingest.pipeline.counts.items()},
             **{reason.value: n for reason, n in self._worker.counts.items()},
+            "windows_dropped_overload": self._queue.dropped,
+            "windows_left_at_end": self._left_at_end,
         }
         return Heartbeat(
             uptime_s=round(time.monotonic() - self._started_s, 3),

@@ -8,17 +8,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
-import numpy as np
-
 from umamba_rt.config import Config
 from umamba_rt.core.pipeline import Pipeline
-from umamba_rt.core.preprocess import normalise
 from umamba_rt.core.window import Window
 from umamba_rt.engine.base import Engine
 from umamba_rt.errors import RecordError
 from umamba_rt.ingest import DataClock, Ingest
-from umamba_rt.wire.message import Envelope, encode, magnitudes_of
+from umamba_rt.wire.message import Envelope, encode
 from umamba_rt.wire.record import ReplayRecord
+from umamba_rt.worker import estimates
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +77,10 @@ class _Writer:
     def write(self, windows: list[Window]) -> None:
         if not windows:
             return
-        samples = np.stack([window.samples for window in windows])
         for engine in self._engines:
-            result = engine.run(normalise(samples, engine.norm))
-            for message in magnitudes_of(windows, result, engine.identity):
+            for message in estimates(engine, windows):
+                if message is None:
+                    continue  # the daemon does not send it either
                 self.written += 1
                 envelope = Envelope(self._session, self.written, time.time_ns())
                 self._output.write(encode(message, envelope) + b"\n")

@@ -10,7 +10,7 @@ from typing import Any
 
 import zmq
 
-DEFAULT_ADDRESS = "tcp://127.0.0.1:5560"
+from umamba_rt.defaults import FEED_ADDRESS
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,13 @@ class FeedMessage:
 
     topic: str
     body: dict[str, Any]
+
+    @property
+    def sensor(self) -> str:
+        """``NET.STA.LOC.BS`` of the sensor that it is about; empty for a heartbeat."""
+        where = self.body.get("station", {})
+        codes = ("network", "station", "location", "band_source")
+        return ".".join(str(where[code]) for code in codes if code in where)
 
 
 class Subscriber:
@@ -35,7 +42,7 @@ class Subscriber:
 
     def __init__(
         self,
-        address: str = DEFAULT_ADDRESS,
+        address: str = FEED_ADDRESS,
         topics: list[str] | None = None,
         *,
         timeout_s: float | None = None,
@@ -46,6 +53,9 @@ class Subscriber:
             address: the daemon's ``publisher.address``.
             topics: prefixes of topics; None: all.
             timeout_s: longest wait for a message; the iteration then ends. None: for ever.
+
+        Raises:
+            zmq.ZMQError: the address is none.
         """
         self.missed = 0
         self._topics = topics or [""]
@@ -53,6 +63,7 @@ class Subscriber:
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.SUB)
         self._socket.set(zmq.LINGER, 0)
+        self._socket.set(zmq.IPV6, 1)
         if timeout_s is not None:
             self._socket.set(zmq.RCVTIMEO, round(timeout_s * 1000))
         for topic in self._topics:
@@ -86,6 +97,8 @@ class Subscriber:
             return None
         if len(frames) != 2:
             raise ValueError(f"a message of {len(frames)} frames, expected topic and body")
+        if not frames[1].startswith(b"{"):
+            raise ValueError("this feed is not JSON (publisher.format): decode it as MessagePack")
         body = json.loads(frames[1])
         self._count_missed(body)
         return FeedMessage(frames[0].decode(), body)

@@ -26,7 +26,6 @@ _IDLE_S = 0.2
 class WorkReason(StrEnum):
     """Why the worker counted something; the names are those of the heartbeat."""
 
-    DROPPED = "windows_dropped_overload"
     ESTIMATED = "windows_estimated"
     NOT_FINITE = "estimates_not_finite"
     SENT = "estimates_sent"
@@ -41,15 +40,28 @@ class Task:
 
 
 class WindowQueue:
-    """Windows waiting for the model, oldest first; bounded.
+    """Windows waiting for the model, oldest first; bounded in number and, live, in age.
 
     When it is full, a new window drives out the oldest one of its own station, or, where it has
-    none waiting, the oldest one of the station that has most: the newest of each station stays.
+    none waiting, the oldest one of the station that has most. A window that waited longer than
+    ``max_age_s`` is dropped when its turn comes, if a newer one of its station waits. So the newest
+    of each station stays, and what is estimated does not grow old.
+
+    Attributes:
+        dropped: windows dropped so far.
     """
 
-    def __init__(self, size: int, on_room: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        size: int,
+        on_room: Callable[[], None] = lambda: None,
+        *,
+        max_age_s: float = math.inf,
+    ) -> None:
         self.size = size
+        self.dropped = 0
         self._on_room = on_room
+        self._max_age_ns = max_age_s * 1e9
         self._waiting: dict[GroupId, deque[Task]] = {}
         self._order: deque[GroupId] = deque()
         self._changed = threading.Condition()
@@ -57,30 +69,38 @@ class WindowQueue:
     def __len__(self) -> int:
         return len(self._order)
 
-    def put(self, task: Task) -> Task | None:
-        """Add a window; gives the one it drove out, if any."""
+    def put(self, task: Task) -> None:
+        """Add a window."""
         with self._changed:
-            dropped = self._make_room(task.window.group) if len(self) >= self.size else None
+            if len(self) >= self.size:
+                self._make_room(task.window.group)
             self._waiting.setdefault(task.window.group, deque()).append(task)
             self._order.append(task.window.group)
             self._changed.notify()
-        return dropped
 
     def take(self, most: int, timeout_s: float) -> list[Task]:
         """The oldest windows, ``most`` at most; waits for one up to ``timeout_s``."""
+        tasks: list[Task] = []
         with self._changed:
             if not self._order:
                 self._changed.wait(timeout_s)
-            tasks = [self._pop(self._order.popleft()) for _ in range(min(most, len(self._order)))]
+            oldest_ns = time.monotonic_ns() - self._max_age_ns
+            while self._order and len(tasks) < most:
+                task = self._pop(self._order.popleft())
+                if task.arrived_ns < oldest_ns and task.window.group in self._waiting:
+                    self.dropped += 1
+                else:
+                    tasks.append(task)
         if tasks:
             self._on_room()
         return tasks
 
-    def _make_room(self, group: GroupId) -> Task:
+    def _make_room(self, group: GroupId) -> None:
         if group not in self._waiting:
             group = max(self._waiting, key=lambda name: len(self._waiting[name]))
         self._order.remove(group)
-        return self._pop(group)
+        self._pop(group)
+        self.dropped += 1
 
     def _pop(self, group: GroupId) -> Task:
         waiting = self._waiting[group]
@@ -88,6 +108,19 @@ class WindowQueue:
         if not waiting:
             del self._waiting[group]
         return task
+
+
+def estimates(engine: Engine, windows: Sequence[Window]) -> list[Magnitude | None]:
+    """One model's messages for a batch, in its order; None where the estimate is no number.
+
+    Args:
+        engine: the model.
+        windows: B windows, raw.
+    """
+    samples = np.stack([window.samples for window in windows])
+    output = engine.run(normalise(samples, engine.norm))
+    messages = magnitudes_of(windows, output, engine.identity)
+    return [message if math.isfinite(message.magnitude) else None for message in messages]
 
 
 class Worker:
@@ -114,7 +147,8 @@ class Worker:
             batch_size: most windows in one call of a model.
             on_failure: called once, from the thread, when a model fails; the thread then ends.
         """
-        self.counts: Counter[WorkReason] = Counter()
+        # All reasons from the start: another thread reads while this one counts.
+        self.counts: Counter[WorkReason] = Counter(dict.fromkeys(WorkReason, 0))
         self._engines = engines
         self._queue = queue
         self._send = send
@@ -123,6 +157,7 @@ class Worker:
         self._stopping = threading.Event()
         self._abandoned = threading.Event()
         self._worst_data_latency_s: float | None = None
+        self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="umamba-worker", daemon=True)
         self._log = structlog.get_logger()
 
@@ -144,7 +179,8 @@ class Worker:
 
     def take_worst_data_latency_s(self) -> float | None:
         """Largest ``latency.data_s`` sent since the last call."""
-        worst, self._worst_data_latency_s = self._worst_data_latency_s, None
+        with self._lock:
+            worst, self._worst_data_latency_s = self._worst_data_latency_s, None
         return worst
 
     def _run(self) -> None:
@@ -157,32 +193,30 @@ class Worker:
             try:
                 self._process(tasks)
             except Exception as error:  # noqa: BLE001 - whatever a model raises ends in one place
-                self._log.exception("model_failed")
                 self._on_failure(ModelError(f"{type(error).__name__}: {error}"))
+                self._log.exception("model_failed")
                 return
 
     def _process(self, tasks: list[Task]) -> None:
         windows = [task.window for task in tasks]
-        samples = np.stack([window.samples for window in windows])
         for engine in self._engines:
-            output = engine.run(normalise(samples, engine.norm))
-            messages = magnitudes_of(windows, output, engine.identity)
-            for task, message in zip(tasks, messages, strict=True):
+            for task, message in zip(tasks, estimates(engine, windows), strict=True):
                 if self._abandoned.is_set():
                     return
-                self._send_one(task, message)
+                if message is None:
+                    self.counts[WorkReason.NOT_FINITE] += 1
+                    self._log.warning("estimate_not_finite", station=str(task.window.group))
+                else:
+                    self._send_one(task, message)
         self.counts[WorkReason.ESTIMATED] += len(tasks)
 
     def _send_one(self, task: Task, message: Magnitude) -> None:
-        if not math.isfinite(message.magnitude):
-            self.counts[WorkReason.NOT_FINITE] += 1
-            self._log.warning("estimate_not_finite", topic=message.topic, at=message.window_start)
-            return
         self._send(message, task.arrived_ns)
         self.counts[WorkReason.SENT] += 1
-        worst = self._worst_data_latency_s
         data_s = message.latency.data_s
-        self._worst_data_latency_s = data_s if worst is None else max(worst, data_s)
+        with self._lock:
+            worst = self._worst_data_latency_s
+            self._worst_data_latency_s = data_s if worst is None else max(worst, data_s)
 
 
 def now_ns() -> int:

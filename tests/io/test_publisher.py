@@ -137,3 +137,41 @@ def test_stopped_subscriber_does_not_hold_up_the_others() -> None:
             received += reader.receive() is not None
         assert received == 3000
     feed.close()
+
+
+def test_peer_that_sends_more_than_a_subscription_is_cut_off(publisher: Publisher) -> None:
+    context = zmq.Context()
+    flood = context.socket(zmq.XSUB)
+    flood.set(zmq.LINGER, 0)
+    flood.connect(publisher.address)
+    monitor = flood.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+    with subscribed(publisher, [""]) as reader:
+        flood.send(b"\x01" + b"x" * 100_000)
+        assert monitor.poll(10_000), "the publisher still talks to it"
+        publisher.send(BEAT)
+        assert reader.receive() is not None
+    flood.disable_monitor()
+    flood.close()
+    context.destroy()
+
+
+def test_subscriber_of_another_format_is_told_so() -> None:
+    feed = Publisher("tcp://127.0.0.1:*", form="msgpack")
+    with Subscriber(feed.address, timeout_s=0.05) as reader:
+
+        def receive() -> None:
+            for _ in range(200):
+                feed.send(BEAT)
+                reader.receive()
+
+        with pytest.raises(ValueError, match="not JSON"):
+            receive()
+    feed.close()
+
+
+def test_ipv6_address_is_bound_and_reached() -> None:
+    feed = Publisher("tcp://[::1]:*")
+    with subscribed(feed, [""]) as reader:
+        feed.send(BEAT)
+        assert reader.receive() is not None
+    feed.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Literal
@@ -254,9 +255,24 @@ async def _refusing(source: asyncio.StreamReader, sink: asyncio.StreamWriter) ->
         sink.write(b"ERROR\r\n")
 
 
+async def _bomb(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    """A v4 JSON error that no parser can follow to its end."""
+    while line := await source.readuntil(b"\r"):
+        if line.strip() == b"HELLO":
+            sink.write(b"SeedLink v4.0 (test) :: SLPROTO:4.0\r\nTest\r\n")
+        elif line.strip() == b"END":
+            break
+        else:
+            sink.write(b"OK\r\n")
+    document = b"[" * 200_000
+    sink.write(struct.pack("<2sccIQB", b"SE", b"J", b"E", len(document), 0, 0) + document)
+    await source.read()
+
+
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
+        (_bomb, "recursion"),
         (_http, "no SeedLink server: 'HTTP/1.1 400 Bad Request'"),
         (_mute, "Timed out connecting"),
         (_closing, "Connection closed"),
@@ -284,6 +300,70 @@ def test_server_that_misbehaves_is_named_left_and_tried_again(script: Script, re
     (failure,) = [entry for entry in logs if entry["event"] == "seedlink_failed"]
     assert reason in failure["reason"]
     assert failure["server"].startswith("127.0.0.1:")
+
+
+def test_header_that_claims_gigabytes_takes_no_memory() -> None:
+    records = records_of(seconds=20)
+    name = b"FDSN:XX_AAA__H_H_Z"
+    header = struct.pack(
+        "<2sBBIHHBBBBdIIBBHI",
+        b"MS",
+        3,
+        0,
+        0,
+        2020,
+        1,
+        0,
+        0,
+        0,
+        11,
+        100.0,
+        100,
+        0,
+        1,
+        len(name),
+        0,
+        0xF0000000,
+    )
+    payloads = [(header + name).ljust(512, b"\0"), *payloads_of(records)]
+    packets = [data_frame(Protocol.V3, number, "", one) for number, one in enumerate(payloads, 1)]
+
+    async def run() -> tuple[list[bytes], int]:
+        async with scripted(sending_v3(*packets)) as port:
+            reader = reader_of(port)
+            return await read(reader, len(packets)), len(reader._client._recv_buf)
+
+    received, buffered = asyncio.run(run())
+    assert received == payloads
+    assert buffered < 2**20
+
+
+def test_invented_station_names_do_not_fill_the_memory() -> None:
+    client = reader_of(free_port())._client
+    for number in range(25_000):
+        client._streams_matching(f"XX_{number}")
+    assert len(client._match_cache) <= 10_001
+
+
+def test_many_stations_of_a_slow_server_are_all_asked_for() -> None:
+    """Each answer has the time limit, not all of them together."""
+    records = records_of(seconds=20)
+    packets = [data_frame(Protocol.V3, n, "", one.payload) for n, one in enumerate(records, 1)]
+
+    async def slow(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        await source.readline()
+        sink.write(b"SeedLink v3.1 (2020.075) :: SLPROTO:3.1\r\nTest\r\n")
+        while not (await source.readline()).startswith(b"END"):
+            await asyncio.sleep(0.1)
+            sink.write(b"OK\r\n")
+        sink.writelines(packets)
+        await source.read()
+
+    async def run() -> list[bytes]:
+        async with scripted(slow) as port:
+            return await read(reader_of(port, *[f"AA_N{n}" for n in range(12)]), len(packets))
+
+    assert asyncio.run(run()) == payloads_of(records)
 
 
 def test_port_where_nobody_listens_is_tried_until_somebody_does() -> None:

@@ -2,44 +2,33 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from umamba_rt.config import Config
-from umamba_rt.config_file import load
-from umamba_rt.errors import UnavailableError
+import structlog
+
+from umamba_rt.commands.run import load_runnable
+from umamba_rt.engines import make_engines
 
 
 def check(path: Path) -> int:
-    """Print what the configuration asks for; returns 0.
+    """Print what the configuration asks for, after loading its models; returns 0.
 
     Raises:
         ConfigError: anything is wrong; lists all of it.
         UnavailableError: the file, or a checkpoint that it names, cannot be read.
+        CheckpointError: a checkpoint cannot be used.
     """
-    config = load(path, os.environ)
-    _check_checkpoints(config)
+    config = load_runnable(path)
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())  # what follows says it all
+    engines = make_engines(config)
     window, feed = config.window, config.publisher
     print(f"{path}: good")
     for server in config.seedlink:
         print(f"  seedlink   {server.host}:{server.port}  {', '.join(server.streams)}")
-    if not config.seedlink:
-        print("  seedlink   none: `run` will refuse to start")
     print(f"  window     {window.length_s:g} s every {window.hop_s:g} s, mode {config.run.mode}")
-    print(f"  model v2   {config.model.checkpoint or 'random weights (no magnitudes)'}")
-    if config.model_v1.enabled:
-        print(f"  model v1   {config.model_v1.checkpoint or 'random weights (no magnitudes)'}")
+    for engine in engines:
+        identity = engine.identity
+        kind = "trained" if identity.trained else "random weights: its numbers are no magnitudes"
+        print(f"  model {identity.name}   version {identity.version}, {kind}")
     print(f"  feed       {feed.address}, {feed.format}")
     return 0
-
-
-def _check_checkpoints(config: Config) -> None:
-    names = [config.model.checkpoint]
-    if config.model_v1.enabled:
-        names.append(config.model_v1.checkpoint)
-    for name in filter(None, names):
-        try:
-            with Path(name).open("rb"):
-                pass
-        except OSError as error:
-            raise UnavailableError(name, error.strerror or str(error)) from error

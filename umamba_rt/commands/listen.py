@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
 
+import zmq
+
+from umamba_rt.errors import UnavailableError
 from umamba_rt.feed import FeedMessage, Subscriber
 
 
@@ -16,7 +18,19 @@ def listen(
 
     Returns:
         0; 69 when ``timeout_s`` went by before the first message.
+
+    Raises:
+        UnavailableError: the address is none, or what comes from there is not this feed.
     """
+    try:
+        return _listen(address, topics, as_json, count, timeout_s)
+    except (zmq.ZMQError, ValueError, KeyError) as error:
+        raise UnavailableError(address, str(error)) from error
+
+
+def _listen(
+    address: str, topics: list[str], as_json: bool, count: int | None, timeout_s: float | None
+) -> int:
     printed = 0
     with Subscriber(address, topics, timeout_s=timeout_s) as feed:
         for message in feed:
@@ -37,9 +51,11 @@ def as_line(message: FeedMessage) -> str:
     body = message.body
     kind = message.topic.partition(".")[0]
     if kind == "magnitude":
-        return _magnitude(body)
+        return _magnitude(message)
     if kind == "station":
-        return f"{_name(body):<18} {body['state']:<10} since {body['since'][:19]}  {body['detail']}"
+        return (
+            f"{message.sensor:<18} {body['state']:<10} since {body['since'][:19]}  {body['detail']}"
+        )
     if kind == "heartbeat":
         states = ", ".join(f"{n} {state}" for state, n in sorted(body["stations"].items()))
         sent = body["counts"].get("estimates_sent", 0)
@@ -47,24 +63,19 @@ def as_line(message: FeedMessage) -> str:
     return message.topic
 
 
-def _magnitude(body: dict[str, Any]) -> str:
+def _magnitude(message: FeedMessage) -> str:
+    body = message.body
     quality, latency, model = body["quality"], body["latency"], body["model"]
     snr = "   -" if quality["snr_db"] is None else f"{quality['snr_db']:4.0f}"
     marks = [] if model["trained"] else ["UNTRAINED"]
     marks += ["clipped"] if quality["clipped"] else []
     marks += [] if quality["complete"] else [f"filled {quality['filled_s']:g} s"]
     return (
-        f"{_name(body):<18} {model['name']}  {body['window_end'][11:22]}  "
+        f"{message.sensor:<18} {model['name']}  {body['window_end'][11:22]}  "
         f"M {body['magnitude']:6.2f}  snr {snr} dB  {quality['components']:<3}  "
         f"data {latency['data_s']:7.2f} s  sent {latency['processing_ms']:6.1f} ms  "
         f"{' '.join(marks)}"
     ).rstrip()
-
-
-def _name(body: dict[str, Any]) -> str:
-    where = body["station"]
-    codes = ("network", "station", "location", "band_source")
-    return ".".join(str(where[code]) for code in codes)
 
 
 def _as_json(message: FeedMessage) -> str:

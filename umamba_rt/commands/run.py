@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
+from umamba_rt.config import Config
 from umamba_rt.config_file import load
 from umamba_rt.daemon import Daemon
 from umamba_rt.engines import make_engines
@@ -13,16 +16,36 @@ from umamba_rt.errors import ConfigError, ConfigProblem
 from umamba_rt.io.log import configure_logging
 
 
-def run(path: Path) -> int:
-    """Run the daemon until it is told to stop; returns the exit status.
+def run(path: Path, asked_to_end: Callable[[], bool]) -> int:
+    """Run the daemon until it is told to stop; ends the process with its status.
+
+    Args:
+        path: the configuration.
+        asked_to_end: whether a signal came before the daemon could take it.
 
     Raises:
         UmambaRtError: it cannot start.
+    """
+    config = load_runnable(path)
+    configure_logging(config.run.log_format, config.run.log_level)
+    daemon = Daemon(config, make_engines(config))
+    loop = asyncio.new_event_loop()
+    status = loop.run_until_complete(daemon.run(asked_to_end))
+    sys.stdout.flush()
+    # Not by returning: a name server that does not answer holds a thread of the resolver for up to
+    # half a minute, and the interpreter would wait for it.
+    os._exit(status)
+
+
+def load_runnable(path: Path) -> Config:
+    """A configuration that names something to read.
+
+    Raises:
+        UnavailableError: the file cannot be read.
+        ConfigError: anything in it is wrong, or it names no server.
     """
     config = load(path, os.environ)
     if not config.seedlink:
         problem = ConfigProblem("seedlink", "nothing", "at least one [[seedlink]] block")
         raise ConfigError(str(path), (problem,))
-    configure_logging(config.run.log_format, config.run.log_level)
-    engines = make_engines(config)
-    return asyncio.run(Daemon(config, engines).run())
+    return config

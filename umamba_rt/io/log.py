@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import time
-from typing import Literal
+from typing import Literal, TextIO, cast
 
 import structlog
 
 Level = Literal["debug", "info", "warning", "error"]
+
+
+class _Sink:
+    """Standard error, without its failures: a full disk or a closed pipe must not end the daemon.
+
+    What cannot be written is lost; there is no other place to say so.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except OSError:
+            return 0
+
+    def flush(self) -> None:
+        # The line that could not be flushed stays in the buffer: the next flush tries it again.
+        with contextlib.suppress(OSError):
+            self._stream.flush()
 
 
 def configure_logging(form: Literal["auto", "json", "text"], level: Level) -> None:
@@ -20,6 +42,7 @@ def configure_logging(form: Literal["auto", "json", "text"], level: Level) -> No
         level: least level logged.
     """
     text = form == "text" or (form == "auto" and sys.stderr.isatty())
+    sink = _Sink(sys.stderr)
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -34,10 +57,10 @@ def configure_logging(form: Literal["auto", "json", "text"], level: Level) -> No
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, sink)),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(sink)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -53,11 +76,14 @@ class RateLimit:
     def __init__(self, interval_s: float) -> None:
         self._interval_s = interval_s
         self._next_s = 0.0
+        self._held_back = 0
 
-    def allows(self) -> bool:
-        """True once an interval."""
+    def passes(self) -> int | None:
+        """None, or once an interval how many events there were since the last one let through."""
         now_s = time.monotonic()
+        self._held_back += 1
         if now_s < self._next_s:
-            return False
+            return None
         self._next_s = now_s + self._interval_s
-        return True
+        events, self._held_back = self._held_back, 0
+        return events

@@ -15,7 +15,9 @@ from umamba_rt.wire.message import Envelope, Format, Magnitude, Message, encode
 
 # The highest number of subscription frames read at a send: a subscriber that subscribes in a loop
 # must not hold the sender.
-_MAX_SUBSCRIPTIONS_READ = 100
+_MAX_SUBSCRIPTIONS_READ = 1000
+# Subscriptions are prefixes of topics: 512 bytes are plenty, and a peer cannot send more.
+_MAX_SUBSCRIPTION_BYTES = 512
 
 
 class Publisher:
@@ -46,6 +48,8 @@ class Publisher:
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.XPUB)
         self._socket.set(zmq.SNDHWM, high_water_mark)
+        self._socket.set(zmq.MAXMSGSIZE, _MAX_SUBSCRIPTION_BYTES)
+        self._socket.set(zmq.IPV6, int("[" in address))
         self._socket.set(zmq.LINGER, 500)  # ms: what was sent at the end still leaves
         try:
             self._socket.bind(address)

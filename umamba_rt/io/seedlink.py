@@ -8,8 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import structlog
-from pymseed import MiniSEEDError
-from seedlink_client import Protocol, SeedLinkError
+from seedlink_client import Protocol
 
 from umamba_rt import __version__
 from umamba_rt.config import SeedLinkConfig
@@ -17,11 +16,11 @@ from umamba_rt.errors import ServerError
 from umamba_rt.io.seedlink_tolerant import TolerantSeedLink
 
 _PROTOCOLS = {"auto": None, "v3": Protocol.V3, "v4": Protocol.V4}
-# What the client raises on whatever a peer may send or fail to send.
-_FAILURES = (SeedLinkError, MiniSEEDError, OSError, ValueError)
 # Added to the idle timeout for the guard around each read: the client's own check comes first,
 # this one ends a frame that began and never went on.
 _GUARD_S = 5.0
+# A TLS peer that stopped reading would keep the farewell waiting for half a minute.
+_CLOSE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +82,19 @@ class SeedLinkReader:
                 self._log.warning("seedlink_failed", reason=error.reason)
             finally:
                 self.connected = False
-                await self._client.close()
+                await self._close()
             await self._pause()
 
     async def _connect(self) -> None:
         try:
             await self._client.connect()
-            server_id = self._client.server_id or ""
-            if not server_id.lower().startswith("seedlink"):
-                raise ServerError(self._config.server, f"no SeedLink server: {server_id[:80]!r}")
+            self._refuse_other_servers(self._client.server_id or "")
             self._client.rejected.clear()
             await self._client.negotiate()
-        except _FAILURES as error:
-            raise ServerError(self._config.server, str(error) or type(error).__name__) from error
+        except ServerError:
+            raise
+        except Exception as error:
+            raise self._failed(error) from error
         self.counts.connects += 1
         self.counts.rejected = list(self._client.rejected)
         self.connected = True
@@ -103,6 +102,10 @@ class SeedLinkReader:
         self._log.info("seedlink_connected", protocol=protocol.name if protocol else None)
         for rejected in self.counts.rejected:
             self._log.warning("seedlink_stream_rejected", stream=rejected)
+
+    def _refuse_other_servers(self, server_id: str) -> None:
+        if not server_id.lower().startswith("seedlink"):
+            raise ServerError(self._config.server, f"no SeedLink server: {server_id[:80]!r}")
 
     async def _read(self) -> AsyncIterator[Packet]:
         """Packets until the connection ends.
@@ -113,19 +116,39 @@ class SeedLinkReader:
         stream = self._client.collect(reconnect=False)
         try:
             while True:
+                limit_s = self._config.idle_timeout_s + _GUARD_S
                 try:
-                    async with asyncio.timeout(self._config.idle_timeout_s + _GUARD_S):
+                    async with asyncio.timeout(limit_s):
                         packet = await anext(stream)
                 except StopAsyncIteration:
                     return
+                except TimeoutError as error:
+                    reason = str(error) or f"a packet began and did not go on for {limit_s:g} s"
+                    raise ServerError(self._config.server, reason) from error
                 self.counts.packets += 1
                 self._pause_s = self._config.reconnect_min_s
                 source = f"{self._config.server} {packet.station_id} {packet.seqnum}"
                 yield Packet(source, packet.payload)
-        except _FAILURES as error:
-            raise ServerError(self._config.server, str(error) or type(error).__name__) from error
+        except ServerError:
+            raise
+        except Exception as error:
+            raise self._failed(error) from error
         finally:
             await stream.aclose()
+
+    def _failed(self, error: Exception) -> ServerError:
+        """Whatever the client's parsers raise on a peer's bytes ends this connection, no more.
+
+        Such errors cannot be listed in full: JSON of 200,000 brackets is a RecursionError.
+        """
+        return ServerError(self._config.server, str(error) or type(error).__name__)
+
+    async def _close(self) -> None:
+        try:
+            async with asyncio.timeout(_CLOSE_S):
+                await self._client.close()
+        except TimeoutError:
+            self._log.info("seedlink_close_abandoned", after_s=_CLOSE_S)
 
     async def _pause(self) -> None:
         pause_s = self._pause_s * random.uniform(0.5, 1.0)

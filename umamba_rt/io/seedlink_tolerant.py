@@ -1,11 +1,13 @@
 """The seedlink-client package's asyncio client, made to go on where one part of many fails.
 
-Two private methods are overridden (decision: docs/decisions/0003-seedlink-client.md); the package
+Private methods are overridden (decision: docs/decisions/0003-seedlink-client.md); the package
 is pinned below 0.3 for that.
 """
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 from pymseed import MiniSEEDError
@@ -22,7 +24,13 @@ from seedlink_client.protocol import (
     decode_frame_v3,
     parse_header_v3,
 )
+from seedlink_client.streams import Stream
 
+# Longest record that is believed: 64 KiB is what real dataloggers and archives have at most. A
+# miniSEED 3 header may claim 4 GiB, and the client would make room for all of it.
+MAX_RECORD_BYTES = 65_536
+# Station names kept with what they matched; a peer that invents names must not fill the memory.
+MAX_NAMES_CACHED = 10_000
 # SeedLink 3 fixes the length of a packet: an 8-byte header and a 512-byte record.
 V3_RECORD_BYTES = 512
 
@@ -38,13 +46,35 @@ class TolerantSeedLink(AsyncSeedLink):
         super()._init_transport()
         self.rejected: list[str] = []
 
-    async def _send_command(self, cmd: Command) -> Any:
-        """As the parent, but a v4 ERROR to STATION, SELECT or DATA only skips that stream.
+    def _timeout_scope(self) -> AbstractAsyncContextManager[None]:
+        """No limit for a whole negotiation: hundreds of stations take their time.
 
-        The parent drops the whole connection then, and would do so at each new try.
+        Each connect, greeting and answer has the limit instead.
+        """
+        return nullcontext()
+
+    async def _connect_socket(self) -> None:
+        async with asyncio.timeout(self._timeout):
+            await super()._connect_socket()
+
+    async def _do_hello(self, promote_protocol: bool = True) -> None:
+        async with asyncio.timeout(self._timeout):
+            await super()._do_hello(promote_protocol)
+
+    def _streams_matching(self, station_id: str) -> list[Stream]:
+        if len(self._match_cache) > MAX_NAMES_CACHED:
+            self._match_cache.clear()
+        return super()._streams_matching(station_id)
+
+    async def _send_command(self, cmd: Command) -> Any:
+        """As the parent, but a v4 ERROR to STATION or DATA only skips that stream.
+
+        The parent drops the whole connection then, and would do so at each new try. A refused
+        SELECT leaves the station in without this filter, as in v3.
         """
         try:
-            response = await super()._send_command(cmd)
+            async with asyncio.timeout(self._timeout):
+                response = await super()._send_command(cmd)
         except SeedLinkError as error:
             if cmd.role not in ("station", "select", "data") or not self.is_connected:
                 raise
@@ -61,7 +91,7 @@ class TolerantSeedLink(AsyncSeedLink):
         """
         header = parse_header_v3(await self._read_exact(HEADSIZE_V3))
         if header.is_info:
-            return decode_frame_v3(header, await self._read_mseed_payload())
+            return decode_frame_v3(header, await self._read_exact(V3_RECORD_BYTES))
         payload = await self._read_exact(await self._v3_record_length())
         try:
             return decode_frame_v3(header, payload)
@@ -89,7 +119,7 @@ class TolerantSeedLink(AsyncSeedLink):
                 raise
             return V3_RECORD_BYTES
         length = found[0] if found else V3_RECORD_BYTES
-        if length == V3_RECORD_BYTES:
-            return length
+        if length == V3_RECORD_BYTES or length > MAX_RECORD_BYTES:
+            return V3_RECORD_BYTES
         behind = (await self._peek(V3_RECORD_BYTES + len(SIGNATURE_V3)))[V3_RECORD_BYTES:]
         return V3_RECORD_BYTES if behind == SIGNATURE_V3 else length

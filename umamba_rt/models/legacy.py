@@ -13,7 +13,6 @@ import re
 import struct
 import warnings
 from collections.abc import Mapping
-from dataclasses import fields
 
 import numpy as np
 import torch
@@ -21,23 +20,34 @@ from torch import Tensor
 
 from umamba_rt.core.estimate import ModelName
 from umamba_rt.errors import CheckpointError
-from umamba_rt.models.config import CONFIGS, ModelConfig
+from umamba_rt.models.config import V1Config
 from umamba_rt.models.facts import CheckpointFacts, Preprocessing, training_text
+from umamba_rt.models.legacy_config import found_config
+from umamba_rt.models.legacy_tensors import (
+    stages_in,
+    tensors_of,
+    without_copy,
+    without_unused_heads,
+)
 from umamba_rt.models.state import Model, fill
 
-_COPY = "decoder.encoder."
+_PROTOCOL = (
+    "written in a pickle protocol that torch cannot read safely (it reads 2, in part 3): load it "
+    "where it was written and save it again with torch.save's default pickle_protocol"
+)
 _DAMAGED = (
     *(RuntimeError, EOFError, LookupError, ValueError, TypeError),
     *(AttributeError, OSError, AssertionError, ArithmeticError, struct.error),
 )
-# A loss is often a numpy scalar. These build numbers and call nothing; numpy 1 has `scalar`
-# under another name.
+# A loss is often a numpy scalar or array. These build numbers and call nothing; numpy 1 has the
+# two functions under another name.
 _SCALAR = np._core.multiarray.scalar  # type: ignore[attr-defined]
+_ARRAY = np._core.multiarray._reconstruct  # type: ignore[attr-defined]
 _NUMBERS = [
-    _SCALAR,
-    (_SCALAR, "numpy.core.multiarray.scalar"),
-    np.dtype,
-    *(type(np.dtype(kind)) for kind in ("f4", "f8", "i4", "i8")),
+    *(_SCALAR, (_SCALAR, "numpy.core.multiarray.scalar")),
+    *(_ARRAY, (_ARRAY, "numpy.core.multiarray._reconstruct")),
+    *(np.ndarray, np.dtype),
+    *{type(np.dtype(kind)) for kind in "?bhilqBHILQefd"},
 ]
 
 
@@ -53,16 +63,23 @@ def from_bytes(path: str, content: bytes) -> tuple[Model, CheckpointFacts]:
             pickle is refused, not run), or contradicts itself.
     """
     loaded = _unpickled(path, content)
-    tensors = _tensors(path, loaded.get("model_state_dict"))
-    given = loaded.get("config", {})
-    if not isinstance(given, Mapping):
-        raise CheckpointError(path, f"config is {type(given).__name__}, expected a dict")
+    tensors = tensors_of(path, loaded.get("model_state_dict"))
     name = _name(path, tensors)
-    config, extras = _config(path, name, given)
-    model = fill(path, config, _without_copy(path, tensors))
+    stages = stages_in(tensors, "decoder.stages.")
+    found = found_config(
+        path,
+        name,
+        loaded.get("config"),
+        encoder_stages=stages_in(tensors, "encoder.stages."),
+        decoder_stages=stages,
+    )
+    config, tensors = found.config, without_copy(path, tensors)
+    if isinstance(config, V1Config) and config.stem_skip and not config.deep_supervision:
+        tensors = without_unused_heads(tensors, stages)
+    model = fill(path, config, tensors)
     others = {key: loaded[key] for key in ("epoch", "val_loss") if key in loaded}
     version = f"pt-epoch-{loaded['epoch']}" if "epoch" in loaded else "pt"
-    training = training_text({**extras, **others})
+    training = training_text({**found.extras, **others})
     return model, CheckpointFacts(name, version, True, Preprocessing.of(config), training)
 
 
@@ -72,72 +89,24 @@ def _unpickled(path: str, content: bytes) -> Mapping[str, object]:
             warnings.simplefilter("ignore")  # of a pickle protocol that no torch.save writes
             loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
+        if re.search(r"Unsupported operand|protocol", str(error).partition("WeightsUnpickler")[2]):
+            raise CheckpointError(path, _PROTOCOL) from error
         wanted = re.search(r"GLOBAL (\S+)", str(error))
         what = f"it wants {wanted[1]}" if wanted else str(error).splitlines()[0]
         reason = "not loaded: the pickle holds more than tensors and plain values"
         raise CheckpointError(path, reason, (what,)) from error
     except _DAMAGED as error:
-        raise CheckpointError(path, f"damaged: {str(error).splitlines()[:1]}") from error
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise CheckpointError(path, f"damaged: {first}") from error
     if not isinstance(loaded, Mapping):
         raise CheckpointError(path, f"holds {type(loaded).__name__}, expected a dict")
     return loaded
-
-
-def _tensors(path: str, found: object) -> dict[str, Tensor]:
-    if not isinstance(found, Mapping) or not found:
-        raise CheckpointError(path, "no model_state_dict")
-    wrong = [str(key) for key, value in found.items() if not _is_plain_tensor(value)]
-    if wrong:
-        raise CheckpointError(path, "model_state_dict holds other than tensors", tuple(wrong[:20]))
-    return {str(key): value for key, value in found.items()}
-
-
-def _is_plain_tensor(value: object) -> bool:
-    # A pickle may also hold sparse tensors and ones without storage, which nothing can compare.
-    return (
-        isinstance(value, Tensor) and value.layout == torch.strided and value.device.type == "cpu"
-    )
 
 
 def _name(path: str, tensors: Mapping[str, Tensor]) -> ModelName:
     has_head = any(key.startswith("regression_head.") for key in tensors)
     has_decoder = any(key.startswith("decoder.") for key in tensors)
     if has_head == has_decoder:
-        both = "both" if has_head else "neither"
-        raise CheckpointError(path, f"{both} a regression_head and a decoder: not V1 and not V2")
+        names = "both a regression_head and" if has_head else "neither a regression_head nor"
+        raise CheckpointError(path, f"{names} a decoder: not V1 and not V2")
     return "v2" if has_head else "v1"
-
-
-def _config(
-    path: str, name: ModelName, given: Mapping[object, object]
-) -> tuple[ModelConfig, dict[str, object]]:
-    """Part constructor arguments, defaults for those absent, from what else the config says."""
-    kind = CONFIGS[name]
-    arguments = {field.name for field in fields(kind)}
-    chosen = {str(key): value for key, value in given.items() if key in arguments}
-    extras = {str(key): value for key, value in given.items() if key not in arguments}
-    if name == "v1":
-        chosen.setdefault("stem_skip", False)
-    try:
-        return kind.from_dict(chosen), extras
-    except ValueError as error:
-        raise CheckpointError(path, "unusable config", tuple(str(error).split("; "))) from error
-
-
-def _without_copy(path: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Drop the decoder's copy of the encoder, which must be one."""
-    kept = {key: value for key, value in tensors.items() if not key.startswith(_COPY)}
-    differing = []
-    for key in sorted(tensors.keys() - kept.keys()):
-        original = key.removeprefix("decoder.")
-        if original not in kept:
-            kept[key] = tensors[key]  # a copy of nothing: reported as unexpected
-        elif not _same(kept[original], tensors[key]):
-            differing.append(f"{key} differs from {original}")
-    if differing:
-        raise CheckpointError(path, "two encoders that differ", tuple(differing[:20]))
-    return kept
-
-
-def _same(one: Tensor, other: Tensor) -> bool:
-    return one.dtype == other.dtype and torch.equal(one, other)

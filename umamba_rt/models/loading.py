@@ -13,8 +13,8 @@ from umamba_rt.models import checkpoint, legacy
 from umamba_rt.models.facts import CheckpointFacts
 from umamba_rt.models.state import Model
 
-# What torch.save has written since 1.6 (a zip) and before (a pickle of protocol 2).
-_PYTORCH = (b"PK\x03\x04", b"\x80\x02")
+# What torch.save has written since 1.6 (a zip) and before (a pickle, by default of protocol 2).
+_PYTORCH = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 # The largest net that runs in real time has a hundredth of this.
 _MAX_BYTES = 2**30
 

@@ -5,6 +5,7 @@ The field names are the contract ``umamba-rt/<kind>/1``; ``schemas/`` holds it a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Literal, TypeAlias
 
@@ -183,7 +184,7 @@ def status_of(change: StateChange) -> StationStatus:
 
 
 def magnitudes_of(
-    windows: list[Window], output: BatchOutput, model: ModelIdentity
+    windows: Sequence[Window], output: BatchOutput, model: ModelIdentity
 ) -> list[Magnitude]:
     """A batch's estimates as messages, in the order of the windows; processing time still 0.
 
