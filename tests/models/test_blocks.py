@@ -46,3 +46,23 @@ def test_upsampling_repeats_samples_then_mixes_channels() -> None:
     layer, x = UpsampleLayer(4, 3, 2), torch.randn(2, 4, 5)
     expected = layer.conv(functional.interpolate(x, scale_factor=2, mode="nearest"))
     torch.testing.assert_close(layer(x), expected)
+
+
+def test_upsampling_takes_the_names_of_the_specification() -> None:
+    layer = UpsampleLayer(input_channels=4, output_channels=3, pool_op_kernel_size=2, mode="linear")
+    x = torch.randn(2, 4, 5)
+    expected = layer.conv(functional.interpolate(x, scale_factor=2, mode="linear"))
+    torch.testing.assert_close(layer(x), expected)
+    assert UpsampleLayer(4, 3, 2, "nearest")(x).shape == (2, 3, 10)
+
+
+@pytest.mark.parametrize(
+    ("width", "stride", "convolved"), [(4, 1, False), (5, 1, True), (4, 2, True)]
+)
+def test_shortcut_is_convolved_where_the_shape_changes(
+    width: int, stride: int, convolved: bool
+) -> None:
+    block = BasicResBlock(4, width, 3, stride)
+    assert (block.conv3 is not None) == convolved
+    assert BasicResBlock(4, 4, 3, 1, True).conv3 is not None
+    block(torch.randn(2, 4, 9))

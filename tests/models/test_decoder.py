@@ -27,7 +27,7 @@ def test_decoder_joins_the_stem_or_in_its_earlier_form_neither_of_the_finest_map
 ) -> None:
     torch.manual_seed(0)
     config = V1Config.from_dict({"stem_skip": stem_skip, "in_samples": 301})
-    decoder, maps = UMambaDecoder(config).eval(), _maps(config)
+    decoder, maps = UMambaDecoder.from_config(config).eval(), _maps(config)
     (plain,) = decoder(maps)
     changed = []
     for k in range(len(maps)):
@@ -39,15 +39,40 @@ def test_decoder_joins_the_stem_or_in_its_earlier_form_neither_of_the_finest_map
 
 def test_earlier_form_gives_1502_samples_for_3001() -> None:
     config = V1Config.from_dict({"stem_skip": False})
-    (output,) = UMambaDecoder(config).eval()(_maps(config))
+    (output,) = UMambaDecoder.from_config(config).eval()(_maps(config))
     assert output.shape == (2, 1, 1502)
 
 
 def test_heads_carry_the_number_of_their_stage() -> None:
     def heads(**given: bool) -> list[str]:
-        return list(UMambaDecoder(V1Config.from_dict(given)).seg_layers)
+        return list(UMambaDecoder.from_config(V1Config.from_dict(given)).seg_layers)
 
     assert heads() == ["3"]
     assert heads(deep_supervision=True) == ["0", "1", "2", "3"]
     assert heads(stem_skip=False) == ["0", "1", "2"]
     assert heads(stem_skip=False, deep_supervision=True) == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize("stem_skip", [True, False])
+def test_decoder_is_made_from_keywords_as_from_a_config(stem_skip: bool) -> None:
+    decoder = UMambaDecoder(
+        n_stages=2,
+        features_per_stage=[4, 8],
+        kernel_size=5,
+        strides=[2, 3],
+        n_conv_per_stage_decoder=1,
+        deep_supervision=True,
+        stem_skip=stem_skip,
+    )
+    given = {"n_stages": 2, "features_per_stage": [4, 8], "kernel_size": 5, "strides": [2, 3]}
+    given |= {"n_conv_per_stage_decoder": 1, "deep_supervision": True, "stem_skip": stem_skip}
+    config = V1Config.from_dict(given | {"in_samples": 60})
+    other = UMambaDecoder.from_config(config)
+    other.load_state_dict(decoder.state_dict())
+    for one, two in zip(decoder(_maps(config)), other(_maps(config)), strict=True):
+        assert torch.equal(one, two)
+
+
+def test_state_dict_has_the_order_of_the_existing_checkpoints() -> None:
+    order = list(dict.fromkeys(key.split(".")[0] for key in UMambaDecoder().state_dict()))
+    assert order == ["stages", "upsample_layers", "seg_layers"]

@@ -13,7 +13,7 @@ from umamba_rt.models.mamba_layer import MambaLayer
 
 def test_maps_have_the_lengths_of_the_config() -> None:
     config = V2Config()
-    maps = UMambaEncoder(config).eval()(torch.randn(1, 3, 3001))
+    maps = UMambaEncoder.from_config(config).eval()(torch.randn(1, 3, 3001))
     assert [m.shape[-1] for m in maps] == list(config.map_lengths())
     assert [m.shape[1] for m in maps] == [8, 8, 16, 32, 64]
 
@@ -25,7 +25,7 @@ def test_mamba_layers_alternate_and_end_with_the_last_stage(
     n_stages: int, behind: list[int]
 ) -> None:
     given = {"n_stages": n_stages, "features_per_stage": [4] * n_stages, "strides": 2}
-    layers = UMambaEncoder(V2Config.from_dict(given)).mamba_layers
+    layers = UMambaEncoder.from_config(V2Config.from_dict(given)).mamba_layers
     assert [s for s, layer in enumerate(layers) if isinstance(layer, MambaLayer)] == behind
     assert all(isinstance(layer, nn.Identity | MambaLayer) for layer in layers)
 
@@ -40,8 +40,28 @@ def test_channels_are_tokens_where_the_map_is_no_longer_than_its_channels(
         {"n_stages": 2, "features_per_stage": [4, width], "strides": 4, "in_samples": 250}
     )
     assert config.map_lengths()[-1] == 16
-    encoder = UMambaEncoder(config).eval()
+    encoder = UMambaEncoder.from_config(config).eval()
     layer = encoder.mamba_layers[1]
     assert isinstance(layer, MambaLayer)
     assert (layer.channel_token, layer.dim) == (tokens, dim)
     assert encoder(torch.randn(2, 3, 250))[-1].shape == (2, width, 16)
+
+
+def test_encoder_is_made_from_keywords_as_from_a_config() -> None:
+    encoder = UMambaEncoder(
+        in_channels=3,
+        n_stages=2,
+        features_per_stage=[4, 8],
+        kernel_size=5,
+        strides=[2, 3],
+        n_blocks_per_stage=1,
+        in_samples=60,
+    )
+    given = {"n_stages": 2, "features_per_stage": [4, 8], "kernel_size": 5, "strides": [2, 3]}
+    config = V2Config.from_dict(given | {"n_blocks_per_stage": 1, "in_samples": 60})
+    other = UMambaEncoder.from_config(config)
+    other.load_state_dict(encoder.state_dict())
+    x = torch.randn(2, 3, 60)
+    assert torch.equal(encoder.eval()(x)[-1], other.eval()(x)[-1])
+    with pytest.raises(ValueError, match="strides"):
+        UMambaEncoder(n_stages=2, features_per_stage=4, strides=[2])

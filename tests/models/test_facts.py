@@ -26,5 +26,5 @@ def test_what_json_cannot_hold_becomes_a_number_or_text() -> None:
         "path": "/a",
         "bad": "nan",
         "list": [1, {"x": None}],
-        "array": "[0. 0.]",
+        "array": [0.0, 0.0],
     }

@@ -81,6 +81,81 @@ def test_loss_that_is_a_tensor_or_infinite_is_kept_as_json(tmp_path: Path) -> No
         assert json.loads(load_checkpoint(path).facts.training)["val_loss"] == kept
 
 
+@pytest.mark.parametrize(
+    ("loss", "kept"),
+    [
+        *((np.dtype(kind).type(0.5), 0.5) for kind in ("f2", "f4", "f8")),
+        *((np.dtype(kind).type(1), 1) for kind in ("i1", "u2", "i4", "u8")),
+        (np.longdouble(0.5), "0.5"),
+        (np.complex64(0.5), "(0.5+0j)"),
+        (np.True_, True),
+        (np.zeros(1001), None),
+        (torch.zeros(2, device="meta"), None),
+        (np.array(0.5), 0.5),
+        (np.array([0.5, 0.25], np.float32), [0.5, 0.25]),
+    ],
+)
+def test_loss_may_be_any_numpy_number_or_array(loss: object, kept: object, tmp_path: Path) -> None:
+    path = write_pt(tmp_path / "old.pt", v2().state_dict(), val_loss=loss)
+    found = json.loads(load_checkpoint(path).facts.training)["val_loss"]
+    assert isinstance(found, str) if kept is None else found == kept
+
+
+def test_history_that_holds_itself_is_cut(tmp_path: Path) -> None:
+    loss: list[object] = []
+    loss.append(loss)
+    path = write_pt(tmp_path / "old.pt", v2().state_dict(), val_loss=loss)
+    assert "..." in load_checkpoint(path).facts.training
+
+
+@pytest.mark.parametrize("protocol", [4, 5])
+@pytest.mark.parametrize("zipped", [True, False])
+def test_newer_pickle_protocol_is_refused_by_its_name(
+    protocol: int, zipped: bool, tmp_path: Path
+) -> None:
+    torch.save(
+        {"model_state_dict": v2().state_dict(), "config": OLD_CONFIG},
+        tmp_path / "old.pt",
+        pickle_protocol=protocol,
+        _use_new_zipfile_serialization=zipped,
+    )
+    with pytest.raises(CheckpointError, match=f"written with pickle protocol {protocol}"):
+        load_checkpoint(tmp_path / "old.pt")
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "model."])
+@pytest.mark.parametrize("make", [v2, old_v1])
+def test_state_dict_of_a_wrapped_model_loads(
+    make: type[Model], prefix: str, tmp_path: Path
+) -> None:
+    saved = make()
+    state = {
+        f"{prefix}{key}": value
+        for key, value in legacy_state(saved).items()
+        if not key.endswith("num_batches_tracked")
+    }
+    assert same_output(load_checkpoint(write_pt(tmp_path / "old.pt", state)).model, saved)
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_v1_with_four_decoder_stages_is_the_new_form(deep: bool, tmp_path: Path) -> None:
+    saved = shake(UMambaV1(deep_supervision=deep))
+    for config in (OLD_CONFIG, OLD_CONFIG | {"deep_supervision": deep}):
+        loaded = load_checkpoint(write_pt(tmp_path / "old.pt", legacy_state(saved), config))
+        assert same_output(loaded.model, saved)
+
+
+def test_nested_config_gives_the_numbers_of_its_pooling(tmp_path: Path) -> None:
+    saved = shake(UMambaV2(pooling_type="max", norm="peak"))
+    for config in (
+        {"model": {"pooling_type": "max", "norm": "peak"}, "training": {"epochs": 3}},
+        {"pooling": "max", "normalization": "peak"},
+    ):
+        loaded = load_checkpoint(write_pt(tmp_path / "old.pt", saved.state_dict(), config))
+        assert loaded.model.config == saved.config
+        assert same_output(loaded.model, saved)
+
+
 def test_missing_and_unexpected_keys_and_shapes_are_all_listed(tmp_path: Path) -> None:
     state = dict(v2().state_dict())
     del state["encoder.stem.conv1.bias"]
@@ -173,8 +248,12 @@ def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
         (None, {}, "no model_state_dict"),
         ({"a": 1}, {}, "other than tensors"),
         ({"regression_head.0.weight": torch.zeros(3).to_sparse()}, {}, "other than tensors"),
-        ({"a": torch.zeros(1)}, {}, "neither a regression_head"),
-        ({"regression_head.a": torch.zeros(1), "decoder.a": torch.zeros(1)}, {}, "both a"),
+        ({"a": torch.zeros(1)}, {}, "neither a regression_head nor a decoder"),
+        (
+            {"regression_head.a": torch.zeros(1), "decoder.a": torch.zeros(1)},
+            {},
+            "both a regression_head and a decoder",
+        ),
         ({"regression_head.a": torch.zeros(1)}, [1], "config is list"),
     ],
 )

@@ -31,3 +31,11 @@ def test_layer_computes_in_float32_inside_autocast(dtype: torch.dtype) -> None:
         inside = layer(halved)
     assert inside.dtype == torch.float32
     assert torch.equal(inside, layer(halved.float()))
+
+
+def test_sizes_of_the_mamba_block_are_passed_on() -> None:
+    layer = MambaLayer(6, 8, 3, 4, True)
+    assert (layer.mamba.d_state, layer.mamba.d_inner) == (8, 24)
+    assert layer.mamba.conv1d.kernel_size == (3,)
+    assert layer.channel_token
+    assert layer(torch.randn(2, 5, 6)).shape == (2, 5, 6)

@@ -14,8 +14,8 @@ class BasicResBlock(nn.Module):
         out_channels: channels of the output.
         kernel_size: of both convolutions; odd, half of it is the padding.
         stride: of the first convolution and of the shortcut.
-        shortcut_conv: put a 1x1 convolution without norm on the shortcut; needed where the shape
-            changes.
+        shortcut_conv: put a 1x1 convolution without norm on the shortcut; None: where channels or
+            stride change the shape.
 
     Source: bowang-lab/U-Mamba: umamba/nnunetv2/nets/UMambaEnc_3d.py, read, not copied.
     """
@@ -25,11 +25,12 @@ class BasicResBlock(nn.Module):
         in_channels: int,
         out_channels: int,
         kernel_size: int,
-        *,
         stride: int = 1,
-        shortcut_conv: bool = False,
+        shortcut_conv: bool | None = None,
     ) -> None:
         super().__init__()
+        if shortcut_conv is None:
+            shortcut_conv = in_channels != out_channels or stride != 1
         half = kernel_size // 2
         self.conv1 = nn.Conv1d(in_channels, out_channels, kernel_size, stride, half)
         self.norm1: nn.Module = nn.BatchNorm1d(out_channels)
@@ -57,20 +58,30 @@ def res_stage(
 
 
 class UpsampleLayer(nn.Module):
-    """Repeat each sample ``factor`` times and mix the channels with a 1x1 convolution.
+    """Lengthen a map by interpolation and mix its channels with a 1x1 convolution.
 
     Args:
-        in_channels: channels of the input.
-        out_channels: channels of the output.
-        factor: how many times longer the output is.
+        input_channels: channels of the input.
+        output_channels: channels of the output.
+        pool_op_kernel_size: how many times longer the output is.
+        mode: of `torch.nn.functional.interpolate`; ``nearest`` repeats each sample.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, factor: int) -> None:
+    def __init__(
+        self,
+        input_channels: int,
+        output_channels: int,
+        pool_op_kernel_size: int,
+        mode: str = "nearest",
+    ) -> None:
         super().__init__()
-        self.conv = nn.Conv1d(in_channels, out_channels, 1)
-        self.factor = factor
+        self.conv = nn.Conv1d(input_channels, output_channels, 1)
+        self.pool_op_kernel_size, self.mode = pool_op_kernel_size, mode
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map ``(B, in_channels, L)`` to ``(B, out_channels, factor * L)``."""
-        # A 1x1 convolution and a repetition commute; in this order it has 1/factor of the work.
-        return functional.interpolate(self.conv(x), scale_factor=self.factor, mode="nearest")
+        """Map ``(B, input_channels, L)`` to ``(B, output_channels, pool_op_kernel_size * L)``."""
+        # A 1x1 convolution and an interpolation commute: either's weights add up to one. In this
+        # order the convolution has 1/pool_op_kernel_size of the work.
+        return functional.interpolate(
+            self.conv(x), scale_factor=self.pool_op_kernel_size, mode=self.mode
+        )

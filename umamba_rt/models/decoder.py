@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Self
+
 import torch
 from torch import Tensor, nn
 
@@ -17,12 +20,49 @@ class UMambaDecoder(nn.Module):
     head of every stage in its files, used or not; the new form has the unused ones only with
     ``deep_supervision``. A head's name carries the number of its stage in both.
 
-    Args:
-        config: shapes of everything.
+    Arguments are those of `V1Config`, where they are described; lists may be given as one number.
+
+    Raises:
+        ValueError: an argument is not usable; all such are listed.
     """
 
-    def __init__(self, config: V1Config) -> None:
+    def __init__(
+        self,
+        n_stages: int = 4,
+        features_per_stage: int | Sequence[int] = (8, 16, 32, 64),
+        kernel_size: int = 7,
+        strides: int | Sequence[int] = (2, 2, 2, 2),
+        n_conv_per_stage_decoder: int | Sequence[int] = 2,
+        deep_supervision: bool = False,
+        *,
+        stem_skip: bool = True,
+    ) -> None:
         super().__init__()
+        given = {
+            "n_stages": n_stages,
+            "features_per_stage": features_per_stage,
+            "kernel_size": kernel_size,
+            "strides": strides,
+            "n_conv_per_stage_decoder": n_conv_per_stage_decoder,
+            "deep_supervision": deep_supervision,
+            "stem_skip": stem_skip,
+        }
+        self._fill(V1Config.from_dict(given))
+
+    @classmethod
+    def from_config(cls, config: V1Config) -> Self:
+        """Make the decoder of a model."""
+        return cls(
+            config.n_stages,
+            config.features_per_stage,
+            config.kernel_size,
+            config.strides,
+            config.n_conv_per_stage_decoder,
+            config.deep_supervision,
+            stem_skip=config.stem_skip,
+        )
+
+    def _fill(self, config: V1Config) -> None:
         # Index k: the encoder's map k, 0 the stem's.
         widths = (config.features_per_stage[0], *config.features_per_stage)
         self.deep_supervision, self.stem_skip = config.deep_supervision, config.stem_skip
@@ -43,7 +83,8 @@ class UMambaDecoder(nn.Module):
             )
             if s == count - 1 or config.deep_supervision or not config.stem_skip:
                 heads[str(s)] = nn.Conv1d(skip, 1, 1)
-        self.upsample_layers, self.stages = nn.ModuleList(upsample_layers), nn.ModuleList(stages)
+        # The order of the existing checkpoints.
+        self.stages, self.upsample_layers = nn.ModuleList(stages), nn.ModuleList(upsample_layers)
         self.seg_layers = nn.ModuleDict(heads)
 
     def _joins(self, stage: int, count: int) -> bool:

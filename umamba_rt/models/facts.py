@@ -12,6 +12,9 @@ from umamba_rt.core.preprocess import Norm
 from umamba_rt.models.config import ModelConfig
 
 COMPONENT_ORDER = "ZNE"
+# A pickle can hold a list that holds itself.
+_DEEPEST = 20
+_LONGEST = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +67,28 @@ def training_text(facts: Mapping[str, object]) -> str:
     return json.dumps(_plain(facts), sort_keys=True, allow_nan=False)
 
 
-def _plain(value: object) -> object:
+def _plain(value: object, depth: int = 0) -> object:
+    if depth > _DEEPEST:
+        return "..."
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): _plain(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [_plain(item, depth + 1) for item in value]
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float) and math.isfinite(value):
         return float(value)
-    # A loss is often a numpy or torch scalar: take the number out of it.
-    item = getattr(value, "item", None)
-    if callable(item) and getattr(value, "ndim", 1) == 0:
-        return _plain(item())
-    return str(value)
+    return _plain_array(value)
+
+
+def _plain_array(value: object) -> object:
+    """Take the numbers out of a numpy or torch scalar, as a loss often is, or out of a few."""
+    to_list, sizes = getattr(value, "tolist", None), getattr(value, "shape", None)
+    if not callable(to_list) or not isinstance(sizes, tuple) or math.prod(sizes) > _LONGEST:
+        return str(value)
+    try:
+        numbers = to_list()
+    except (RuntimeError, TypeError):  # a tensor without values: its text says what it is
+        return str(value)
+    # A long double or a complex number stays what it is: text, too.
+    return _plain(numbers) if isinstance(numbers, list | bool | int | float) else str(numbers)

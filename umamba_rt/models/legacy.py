@@ -32,12 +32,12 @@ from umamba_rt.models.legacy_tensors import (
 from umamba_rt.models.state import Model, fill
 
 _PROTOCOL = (
-    "written in a pickle protocol that torch cannot read safely (it reads 2, in part 3): load it "
-    "where it was written and save it again with torch.save's default pickle_protocol"
+    "written with pickle protocol {}, which torch cannot read without running what the file says: "
+    "load it where it was written and save it again without the argument pickle_protocol"
 )
 _DAMAGED = (
     *(RuntimeError, EOFError, LookupError, ValueError, TypeError),
-    *(AttributeError, OSError, AssertionError, ArithmeticError, struct.error),
+    *(AttributeError, OSError, AssertionError, ArithmeticError, struct.error, MemoryError),
 )
 # A loss is often a numpy scalar or array. These build numbers and call nothing; numpy 1 has the
 # two functions under another name.
@@ -47,7 +47,7 @@ _NUMBERS = [
     *(_SCALAR, (_SCALAR, "numpy.core.multiarray.scalar")),
     *(_ARRAY, (_ARRAY, "numpy.core.multiarray._reconstruct")),
     *(np.ndarray, np.dtype),
-    *{type(np.dtype(kind)) for kind in "?bhilqBHILQefd"},
+    *{type(np.dtype(kind)) for kind in "?bhilqBHILQefdgFD"},
 ]
 
 
@@ -85,12 +85,16 @@ def from_bytes(path: str, content: bytes) -> tuple[Model, CheckpointFacts]:
 
 def _unpickled(path: str, content: bytes) -> Mapping[str, object]:
     try:
-        with torch.serialization.safe_globals(_NUMBERS), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a pickle protocol that no torch.save writes
+        with (
+            torch.serialization.safe_globals(_NUMBERS),
+            warnings.catch_warnings(record=True) as warned,
+        ):
+            warnings.simplefilter("always")  # of a pickle protocol other than 2
             loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        if re.search(r"Unsupported operand|protocol", str(error).partition("WeightsUnpickler")[2]):
-            raise CheckpointError(path, _PROTOCOL) from error
+        newer = re.search(r"pickle protocol ([45])\b", " ".join(str(w.message) for w in warned))
+        if newer and "Unsupported operand" in str(error):
+            raise CheckpointError(path, _PROTOCOL.format(newer[1])) from error
         wanted = re.search(r"GLOBAL (\S+)", str(error))
         what = f"it wants {wanted[1]}" if wanted else str(error).splitlines()[0]
         reason = "not loaded: the pickle holds more than tensors and plain values"

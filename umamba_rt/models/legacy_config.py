@@ -35,7 +35,7 @@ _RESEMBLING = (
 )
 _FRACTIONS = ("sampling_rate", "dropout")
 _FLAGS = ("deep_supervision", "stem_skip")
-_DEEPEST = 20
+_DEEPEST = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +92,20 @@ def _parted(
     places: dict[str, str] = {}
     problems: list[str] = []
     for place, item in _leaves(given):
-        spelled = place.rpartition(".")[2].lower()
-        key = _SYNONYMS.get(spelled, spelled)
+        key = _argument(place)
         if key in _KNOWN:
             value = _plain(key, item)
-            if key in arguments and arguments[key] != value:
+            if value is None and key == "norm":
+                # Elsewhere None is the default; here it may as well have meant "none".
+                problems.append(f"{place}: found None, expected std, peak or none")
+            elif value is not None and arguments.setdefault(key, value) != value:
                 problems.append(f"{place}: {value!r} contradicts {places[key]}: {arguments[key]!r}")
             elif value is not None:
-                arguments[key], places[key] = value, place
-            elif key == "norm":
-                problems.append(f"{place}: found None, expected std, peak or none")
-        elif spelled.removeprefix("model_").startswith(_RESEMBLING):
+                places.setdefault(key, place)
+        elif _resembles(key):
             problems.append(f"{place}: looks like an argument of the model and is none")
+        elif isinstance(item, Mapping) and item:
+            problems.append(f"{place}: nested too deeply")
         else:
             extras[place] = item
     if problems:
@@ -111,10 +113,25 @@ def _parted(
     return arguments, extras
 
 
+def _argument(place: str) -> str:
+    """Name the argument that a key may mean: its last part, or what that is another word for."""
+    spelled = place.rpartition(".")[2].lower()
+    return _SYNONYMS.get(spelled, spelled)
+
+
+def _resembles(key: str) -> bool:
+    return key.removeprefix("model_").startswith(_RESEMBLING)
+
+
 def _leaves(given: Mapping[object, object], depth: int = 0) -> Iterator[tuple[str, object]]:
-    """Every value that is no dict, with its keys joined by dots."""
+    """Every value that is no dict, with its keys joined by dots.
+
+    A dict in the place of an argument is a value: ``{"norm": {"type": "peak"}}`` is refused.
+    """
     for key, item in given.items():
-        if isinstance(item, Mapping) and item and depth < _DEEPEST:
+        argument = _argument(str(key))
+        is_value = argument in _KNOWN or _resembles(argument)
+        if isinstance(item, Mapping) and item and depth < _DEEPEST and not is_value:
             yield from ((f"{key}.{inner}", value) for inner, value in _leaves(item, depth + 1))
         else:
             yield str(key), item
@@ -123,16 +140,24 @@ def _leaves(given: Mapping[object, object], depth: int = 0) -> Iterator[tuple[st
 def _plain(key: str, item: object) -> object:
     """Make Python numbers of numpy's, whole numbers of 7.0, flags of 0 and 1, one of equals."""
     to_list = getattr(item, "tolist", None)
-    value = to_list() if callable(to_list) else item
-    if isinstance(value, list | tuple):
-        entries = [_plain(key, entry) for entry in value]
-        if key in ("kernel_size", *_FRACTIONS, *_FLAGS):
-            return entries[0] if entries and entries.count(entries[0]) == len(entries) else entries
-        # [[2], [2]]: one number for each of one dimension
-        return [e[0] if isinstance(e, list) and len(e) == 1 else e for e in entries]
+    try:
+        value = to_list() if callable(to_list) else item
+    except (RuntimeError, TypeError):  # a sparse tensor, say: the config's own check refuses it
+        return str(item)
+    if not isinstance(value, list | tuple):
+        return _plain_number(key, value)
+    # [[2], [2]]: one number for each of one dimension
+    flat = [e[0] if isinstance(e, list | tuple) and len(e) == 1 else e for e in value]
+    entries = [_plain_number(key, getattr(e, "item", lambda e=e: e)()) for e in flat]
+    if key == "kernel_size" and entries and entries.count(entries[0]) == len(entries):
+        return entries[0]
+    return entries
+
+
+def _plain_number(key: str, value: object) -> object:
     if isinstance(value, float) and value.is_integer() and key not in _FRACTIONS:
-        return int(value)
-    if key in _FLAGS and not isinstance(value, bool) and value in (0, 1):
+        value = int(value)
+    if key in _FLAGS and isinstance(value, int) and value in (0, 1):
         return bool(value)
     return value
 

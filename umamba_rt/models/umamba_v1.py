@@ -63,8 +63,8 @@ class UMambaV1(nn.Module):
             "in_samples": in_samples,
         }
         self.config = V1Config.from_dict(given)
-        self.encoder = UMambaEncoder(self.config)
-        self.decoder = UMambaDecoder(self.config)
+        self.encoder = UMambaEncoder.from_config(self.config)
+        self.decoder = UMambaDecoder.from_config(self.config)
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Estimate the magnitude at each sample.

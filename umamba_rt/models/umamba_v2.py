@@ -61,7 +61,7 @@ class UMambaV2(nn.Module):
             "in_samples": in_samples,
         }
         self.config = V2Config.from_dict(given)
-        self.encoder = UMambaEncoder(self.config)
+        self.encoder = UMambaEncoder.from_config(self.config)
         average = self.config.pooling_type == "avg"
         self.pooling = nn.AdaptiveAvgPool1d(1) if average else nn.AdaptiveMaxPool1d(1)
         self.regression_head = _head(self.config)
