@@ -29,6 +29,7 @@ from umamba_rt.feed import Subscriber
 
 TOOLS = Path(__file__).parent
 MAGNITUDE_TOLERANCE = 1e-5
+DETERMINISTIC = ("window_start", "window_end", "uncertainty", "quality", "model", "station")
 # Silence after which the feed is taken to have ended.
 QUIET_S = 20.0
 Key = tuple[str, str, str, int]
@@ -144,7 +145,7 @@ def _socket(
     options: argparse.Namespace,
     report: Report,
 ) -> list[dict[str, Any]]:
-    address = _address(scratch)
+    address = f"ipc://{scratch}/feed"
     with _daemon(config, scratch, report) as daemon, Subscriber(address, timeout_s=1.0) as feed:
         # A heartbeat proves that the subscription stands; only now may data flow.
         while feed.receive() is None:
@@ -165,7 +166,7 @@ def _collect(
 ) -> list[dict[str, Any]]:
     bodies: list[dict[str, Any]] = []
     kill_at = options.kill_server_at
-    server = subprocess.Popen(serve, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    server = _started(serve)
     try:
         started_s = sampled_s = latest_s = time.monotonic()
         while True:
@@ -183,10 +184,7 @@ def _collect(
             if kill_at is not None and len(bodies) >= kill_at:
                 server.kill()
                 server.wait()
-                server = subprocess.Popen(
-                    serve, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-                )
-                kill_at = None
+                server, kill_at = _started(serve), None
             over = options.for_s is not None and now_s - started_s > options.for_s
             if over or now_s - latest_s > (QUIET_S if bodies else 4 * QUIET_S):
                 report.feed_s = round(latest_s - started_s, 2)
@@ -194,6 +192,10 @@ def _collect(
     finally:
         server.terminate()
         server.wait()
+
+
+def _started(command: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def _measure(bodies: list[dict[str, Any]], report: Report) -> None:
@@ -224,20 +226,13 @@ def _compare(
         one, other = direct[key], seen[key]
         difference = abs(one["magnitude"] - other["magnitude"])
         report.worst_magnitude_difference = max(report.worst_magnitude_difference, difference)
-        same = all(
-            one[name] == other[name]
-            for name in ("window_start", "window_end", "uncertainty", "quality", "model", "station")
-        )
+        same = all(one[name] == other[name] for name in DETERMINISTIC)
         report.different += difference > MAGNITUDE_TOLERANCE or not same
 
 
 def _key(body: dict[str, Any]) -> Key:
     sensor = ".".join(body["station"].values())
     return body["model"]["name"], sensor, body["window_start"], body["revision"]
-
-
-def _address(scratch: Path) -> str:
-    return f"ipc://{scratch}/feed"
 
 
 def _config(port: int, scratch: Path, mode: str, v1: bool) -> str:
@@ -253,7 +248,7 @@ heartbeat_s = 0.5
 [model_v1]
 enabled = {str(v1).lower()}
 [publisher]
-address = "{_address(scratch)}"
+address = "ipc://{scratch}/feed"
 high_water_mark = 100000
 """
 

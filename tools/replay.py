@@ -20,7 +20,6 @@ import signal
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +43,8 @@ def _speed(text: str) -> float:
 
 def _time_ns(text: str) -> int:
     moment = datetime.fromisoformat(text)
+    if not 1900 <= moment.year < 2200:  # conversions overflow at the calendar's ends
+        raise ValueError(text)
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     return round(moment.replace(microsecond=0).timestamp()) * 10**9 + moment.microsecond * 1000
 
@@ -97,7 +98,6 @@ def build_parser() -> argparse.ArgumentParser:
     direct.add_argument("--checkpoint", type=Path, metavar="FILE", help="the model")
     direct.add_argument("--output", type=Path, metavar="OUT.jsonl", help="estimates, one a line")
     direct.add_argument("--config", type=Path, metavar="FILE", help="configuration, TOML")
-    direct.add_argument("--stations", metavar="SELECT", help="as the configuration's selection")
     return parser
 
 
@@ -113,7 +113,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         if arguments.loop or arguments.live:
             parser.error("--direct goes neither with --loop nor with --live")
     else:
-        for name in ("checkpoint", "output", "config", "stations"):
+        for name in ("checkpoint", "output", "config"):
             if getattr(arguments, name) is not None:
                 parser.error(f"--{name} goes with --direct only")
     if None not in (arguments.start, arguments.end) and arguments.start >= arguments.end:
@@ -125,9 +125,14 @@ def read(arguments: argparse.Namespace) -> Archive:
     """Read the archive that is asked for, and say what had to be left out."""
     from umamba_rt.io.archive import ArchiveChoice, demo_records, read_archive
 
-    globs = tuple(glob for glob in arguments.select.split(",") if glob)
+    globs = tuple(filter(None, map(str.strip, arguments.select.split(","))))
     choice = ArchiveChoice(arguments.start, arguments.end, globs)
     archive = demo_records(choice) if arguments.demo else read_archive(arguments.archive, choice)
+    served = {record.source_id for record in archive.records}
+    for glob in globs:
+        alone = ArchiveChoice(select=(glob,))
+        if not any(alone.wants(source_id) for source_id in served):
+            print(f"warning: --select {glob}: nothing matches", file=sys.stderr)
     for warning in archive.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     return archive
@@ -135,21 +140,18 @@ def read(arguments: argparse.Namespace) -> Archive:
 
 def run_direct(arguments: argparse.Namespace) -> int:
     """Take the records straight through the core; one JSON line an estimate."""
-    from umamba_rt.config import Config
-    from umamba_rt.config_file import load
+    from umamba_rt.config_file import load, parse
     from umamba_rt.direct import run_direct as run
     from umamba_rt.engines import make_engines
     from umamba_rt.errors import UnavailableError
 
-    config = load(arguments.config, os.environ) if arguments.config else Config()
+    if arguments.config:
+        config = load(arguments.config, os.environ)
+    else:
+        config = parse("", os.environ, where="environment")
     if arguments.checkpoint is not None:
         config = replace(config, model=replace(config.model, checkpoint=str(arguments.checkpoint)))
-    globs = tuple(glob for glob in (arguments.stations or "*").split(",") if glob)
-    records = [
-        record
-        for record in read(arguments).records
-        if any(fnmatchcase(record.source_id.station_id, glob) for glob in globs)
-    ]
+    records = read(arguments).records
     engines = make_engines(config)
     try:
         with arguments.output.open("wb") as output:

@@ -213,14 +213,22 @@ def test_resume_number_ahead_moves_the_clock_there() -> None:
 def test_station_without_a_number_begins_the_same_whatever_the_order() -> None:
     for positions in ((Position(9), Position()), (Position(), Position(9))):
         timeline, clock, _ = paced()
-        assert Cursor(request(*positions), timeline, clock).number == 1
+        assert Cursor(request(*positions), timeline, clock).number == 9
 
 
-def test_resume_at_the_end_waits_for_nothing() -> None:
+def test_station_without_a_number_does_not_lose_what_another_client_had_released() -> None:
+    """After a restart one client moved the clock to 40; another resumes at 9 with a new station."""
+    timeline, clock, _ = paced()
+    Cursor(request(Position(40)), timeline, clock)
+    assert Cursor(request(Position(9), Position()), timeline, clock).number == 9
+
+
+def test_client_that_has_everything_is_sent_nothing_and_moves_no_clock() -> None:
     timeline, clock, _ = paced()
     cursor = Cursor(request(Position(N + 1)), timeline, clock)
     assert cursor.at_last
-    assert clock.released == N
+    assert not cursor.moved_clock
+    assert clock.released == 0
 
 
 def test_number_of_another_archive_counts_as_none() -> None:

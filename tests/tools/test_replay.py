@@ -141,10 +141,26 @@ def test_select_start_and_end_choose_a_part() -> None:
     with demo("--port", "0", "--speed", "max", "--linger", "0.1", *part) as (process, port):
         packets = take(listener(port), lambda _: False)
         assert {p.station_id for p in packets} == {"BW_UH3"}
-        assert all(
-            MS3Record.parse(p.payload).starttime_str() >= "2010-05-27T16:25" for p in packets
-        )
+        records = [MS3Record.parse(p.payload) for p in packets]
+        assert min(record.starttime_str() for record in records) == "2010-05-27T16:25:00.009999Z"
+        # 50 Hz: the sample before the end is there, the one at it is not.
+        assert max(record.endtime_str() for record in records) == "2010-05-27T16:25:59.989999Z"
         assert process.wait(timeout=10) == 0
+
+
+def test_glob_that_matches_nothing_is_told_and_blanks_are_no_part_of_one(
+    tool: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = tool.parse_arguments(["--demo", "--select", "BW.UH3.*, BW.RJOB.* ,XX.*"])
+    stations = {record.source_id.station for record in tool.read(arguments).records}
+    assert stations == {"UH3", "RJOB"}
+    assert capsys.readouterr().err == "warning: --select XX.*: nothing matches\n"
+
+
+def test_time_beyond_the_calendar_is_a_usage_error(tool: ModuleType) -> None:
+    with pytest.raises(SystemExit) as ended:
+        tool.parse_arguments(["--demo", "--start", "0001-01-01T00:00+05:00"])
+    assert ended.value.code == 64
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -225,7 +241,7 @@ def test_direct_runs_the_core_on_the_stations_asked_for(
     monkeypatch.setattr("umamba_rt.direct.run_direct", run_direct)
     monkeypatch.setattr("umamba_rt.engines.make_engines", lambda _config: [])
     output = tmp_path / "out.jsonl"
-    arguments = ["--demo", "--direct", "--output", str(output), "--stations", "BW_UH3,BW_RJ*"]
+    arguments = ["--demo", "--direct", "--output", str(output), "--select", "BW.UH3.*, BW.RJ*"]
     assert tool.main(arguments) == 0
     assert {record.source_id.station for record in seen} == {"UH3", "RJOB"}
     assert output.exists()

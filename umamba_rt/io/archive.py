@@ -8,23 +8,25 @@ at 100 Hz takes 40 MB).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import cast
+from typing import TypeAlias, cast
 
 import numpy as np
-from pymseed import MiniSEEDError, MS3Record, sourceid2nslc
 
 from umamba_rt.core.ids import SourceId
 from umamba_rt.core.segment import SampleArray, Segment
 from umamba_rt.errors import RecordError, UnavailableError
+from umamba_rt.io.miniseed_file import read_records
 from umamba_rt.io.obspy_source import read_any, read_demo
 from umamba_rt.wire.record import NS, ReplayRecord, pack_segment
 
 # Without blockette 1001 miniSEED 2 tells time in steps of 0.1 ms; within that, records agree.
 _TIME_TOLERANCE_NS = 101_000
+
+Warn: TypeAlias = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,22 +82,25 @@ class Archive:
 def read_archive(paths: Sequence[Path], choice: ArchiveChoice | None = None) -> Archive:
     """Read files and folders (SDS or any other).
 
-    A file that is named must be readable; one found in a folder is left out with a warning.
+    What cannot be read, a record, a channel or a file, is left out with a warning.
 
     Raises:
-        UnavailableError: a named file cannot be read, or nothing is left to serve.
+        UnavailableError: nothing of a named file can be read, or nothing is left to serve.
     """
     choice = choice or ArchiveChoice()
     records: list[ReplayRecord] = []
     warnings: list[str] = []
     for path in paths:
         for file in _files(path):
+            before, told = len(records), len(warnings)
             try:
-                records.extend(list(_pack(_read_file(file), choice)))
+                records.extend(_pack(_read_file(file, warnings.append), choice, warnings.append))
             except (RecordError, UnavailableError) as error:
                 if file == path:
-                    raise UnavailableError(str(file), _reason(error)) from error
-                warnings.append(f"{file}: left out: {_reason(error)}")
+                    raise UnavailableError(str(file), error.reason) from error
+                warnings.append(f"{file}: left out: {error.reason}")
+            if file == path and len(records) == before and len(warnings) > told:
+                raise UnavailableError(str(file), warnings[told])
     return _archive(records, ", ".join(map(str, paths)), warnings)
 
 
@@ -105,8 +110,9 @@ def demo_records(choice: ArchiveChoice | None = None) -> Archive:
     Raises:
         UnavailableError: the installed obspy has them not.
     """
-    records = list(_pack(read_demo(), choice or ArchiveChoice()))
-    return _archive(records, "the demo data of obspy", [])
+    warnings: list[str] = []
+    records = list(_pack(read_demo(), choice or ArchiveChoice(), warnings.append))
+    return _archive(records, "the demo data of obspy", warnings)
 
 
 def _archive(records: list[ReplayRecord], what: str, warnings: list[str]) -> Archive:
@@ -117,15 +123,15 @@ def _archive(records: list[ReplayRecord], what: str, warnings: list[str]) -> Arc
     return Archive(tuple(records), tuple(warnings))
 
 
-def _pack(segments: Iterable[Segment], choice: ArchiveChoice) -> Iterator[ReplayRecord]:
+def _pack(segments: Iterable[Segment], choice: ArchiveChoice, warn: Warn) -> Iterator[ReplayRecord]:
     for segment in segments:
         cut = choice.cut(segment) if choice.wants(segment.source_id) else None
-        if cut is not None:
-            yield from pack_segment(cut)
-
-
-def _reason(error: RecordError | UnavailableError) -> str:
-    return error.reason
+        if cut is None:
+            continue
+        try:
+            yield from list(pack_segment(cut))
+        except RecordError as error:
+            warn(str(error))
 
 
 def _files(path: Path) -> list[Path]:
@@ -136,7 +142,7 @@ def _files(path: Path) -> list[Path]:
     return [path]
 
 
-def _read_file(path: Path) -> Iterator[Segment]:
+def _read_file(path: Path, warn: Warn) -> Iterator[Segment]:
     try:
         with path.open("rb") as file:
             head = file.read(64)
@@ -144,7 +150,7 @@ def _read_file(path: Path) -> Iterator[Segment]:
         raise UnavailableError(str(path), error.strerror or str(error)) from error
     if not head:
         raise UnavailableError(str(path), "the file is empty")
-    return _read_miniseed(path) if _is_miniseed(head) else read_any(path)
+    return _runs(read_records(path, warn)) if _is_miniseed(head) else read_any(path, warn)
 
 
 def _is_miniseed(head: bytes) -> bool:
@@ -181,36 +187,22 @@ class _Run:
         return Segment(self.source_id, self.start_ns, self.rate_hz, cast("SampleArray", samples))
 
 
-def _read_miniseed(path: Path) -> Iterator[Segment]:
-    """Read a file's runs; records without samples or a rate (logs) are passed over."""
-    open_runs: dict[str, _Run] = {}
-    try:
-        for record in MS3Record.from_file(str(path), unpack_data=True):
-            if record.samprate <= 0 or record.sampletype not in ("i", "f", "d"):
-                continue
-            name, samples = record.sourceid, record.np_datasamples.copy()
-            run = open_runs.get(name)
-            if run is not None and run.continues(record.starttime, record.samprate, samples):
-                run.add(samples)
-                continue
-            if run is not None:
-                yield run.segment()
-            source_id = _source_id(name)
-            open_runs[name] = _Run(
-                source_id, record.starttime, record.samprate, [samples], len(samples)
-            )
-    except (MiniSEEDError, ValueError, OSError) as error:
-        raise RecordError(str(path), str(error)) from error
+def _runs(segments: Iterable[Segment]) -> Iterator[Segment]:
+    """Join the records of each channel that follow each other without a gap."""
+    open_runs: dict[SourceId, _Run] = {}
+    for one in segments:
+        run = open_runs.get(one.source_id)
+        if run is not None and run.continues(one.start_ns, one.rate_hz, one.samples):
+            run.add(one.samples)
+            continue
+        if run is not None:
+            yield run.segment()
+        count = len(one.samples)
+        open_runs[one.source_id] = _Run(
+            one.source_id, one.start_ns, one.rate_hz, [one.samples], count
+        )
     for run in open_runs.values():
         yield run.segment()
-
-
-def _source_id(name: str) -> SourceId:
-    try:
-        return SourceId.parse(name)
-    except ValueError:
-        network, station, location, channel = sourceid2nslc(name)
-        return SourceId.from_nslc(network, station, location, channel)
 
 
 def _samples_before(segment: Segment, time_ns: int) -> int:

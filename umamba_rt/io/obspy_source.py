@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 _DEMO_FILES = "BW.UH*._.*.2010.147.cut.slist.gz"
 
 
-def read_any(path: Path) -> Iterator[Segment]:
-    """Read a file of any format that obspy knows, gap by gap.
+def read_any(path: Path, warn: Callable[[str], None]) -> Iterator[Segment]:
+    """Read a file of any format that obspy knows, gap by gap; also a compressed one.
+
+    Args:
+        path: the file.
+        warn: is told of each channel that is left out.
 
     Raises:
         RecordError: obspy cannot read it.
@@ -28,11 +32,11 @@ def read_any(path: Path) -> Iterator[Segment]:
     from obspy import read  # lazily: half a second
 
     try:
-        stream = read(str(path), check_compression=False)
+        stream = read(str(path))
     except Exception as error:  # obspy's readers raise whatever their format made them
         first_line = (str(error) or type(error).__name__).splitlines()[0]
         raise RecordError(str(path), first_line) from error
-    return _segments(stream)
+    return _segments(stream, warn)
 
 
 def read_demo() -> Iterator[Segment]:
@@ -57,24 +61,22 @@ def read_demo() -> Iterator[Segment]:
         shift_s = int(start.timestamp) - int(trace.stats.starttime.timestamp) + 1
         trace.stats.starttime += shift_s
         stream.append(trace)
-    return _segments(stream)
+    return _segments(stream, lambda _: None)  # its channels have names
 
 
-def _segments(stream: Stream) -> Iterator[Segment]:
+def _segments(stream: Stream, warn: Callable[[str], None]) -> Iterator[Segment]:
     for trace in stream.split():
-        if trace.stats.npts == 0 or trace.stats.sampling_rate <= 0:
+        stats = trace.stats
+        if stats.npts == 0 or stats.sampling_rate <= 0:
             continue
-        yield Segment(
-            _source_id(trace), trace.stats.starttime.ns, trace.stats.sampling_rate, _samples(trace)
-        )
-
-
-def _source_id(trace: Trace) -> SourceId:
-    stats = trace.stats
-    try:
-        return SourceId.from_nslc(stats.network, stats.station, stats.location, stats.channel)
-    except ValueError as error:
-        raise RecordError(trace.id, str(error)) from error
+        try:
+            source_id = SourceId.from_nslc(
+                stats.network, stats.station, stats.location, stats.channel
+            )
+        except ValueError as error:
+            warn(f"{trace.id or 'a trace without a name'}: left out: {error}")
+            continue
+        yield Segment(source_id, stats.starttime.ns, stats.sampling_rate, _samples(trace))
 
 
 def _samples(trace: Trace) -> SampleArray:

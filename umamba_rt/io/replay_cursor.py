@@ -20,9 +20,13 @@ class Cursor:
       the clock moves forward to it: a resumed client need not sit through the past again. With
       several stations the furthest number moves the clock, and each station still begins at its
       own, all in one walk in time order.
-    - A number that this replay cannot have given counts as none (v4 specification, DATA).
+    - The number behind the last packet is that of a client which has everything: nothing is sent
+      again, and the clock stays. A number that this replay cannot have given counts as none (v4
+      specification, DATA).
     - Without a number: the next packet released from now on, which is the first one while the
-      clock is at rest and at full speed. ``ALL``, a time window and FETCH: the first one.
+      clock is at rest and at full speed; beside stations that resume, the lowest of their numbers,
+      for what was sent since then was sent to this client, too. ``ALL``, a time window and FETCH:
+      the first one.
 
     Args:
         request: what the client asked for.
@@ -35,11 +39,14 @@ class Cursor:
         self._owners: dict[SourceId, int | None] = {}
         # Before the clock moves, so that the order of the stations makes no difference.
         fresh = (clock.released or 0) + 1 if clock.paced and clock.started else 1
-        starts = [self._start(s.position, fresh) for s in request.subscriptions]
-        self._starts = [start for start, _ in starts]
-        ahead = max((start for start, resumed in starts if resumed), default=0)
-        last = timeline.last
-        ahead = ahead if last is None else min(ahead, last)
+        resumed = [self._resumed(s.position) for s in request.subscriptions]
+        numbers = [number for number in resumed if number is not None]
+        fresh = min(numbers, default=fresh)
+        self._starts = [
+            (1 if s.position.from_first else fresh) if number is None else number
+            for s, number in zip(request.subscriptions, resumed, strict=True)
+        ]
+        ahead = max((number for number in numbers if timeline.has(number)), default=0)
         self.moved_clock = ahead > 0 and clock.advance_to(ahead)
         clock.start()
         self.number = min(self._starts)
@@ -101,12 +108,11 @@ class Cursor:
             position.end_ns is None or record.start_ns < position.end_ns
         )
 
-    def _start(self, position: Position, fresh: int) -> tuple[int, bool]:
-        """First number wanted of a subscription, and whether the client resumes there."""
+    def _resumed(self, position: Position) -> int | None:
+        """The first number wanted of a subscription that resumes, or None where it does not."""
         number, released = position.number, self._clock.released
-        if number is not None:
-            if self.protocol is Protocol.V3 and released is not None:
-                number = self._timeline.resolve_v3(number, released)
-            if self._timeline.is_plausible(number, released or 0):
-                return max(1, number), True
-        return (1 if position.from_first else fresh), False
+        if number is None:
+            return None
+        if self.protocol is Protocol.V3 and released is not None:
+            number = self._timeline.resolve_v3(number, released)
+        return max(1, number) if self._timeline.is_plausible(number, released or 0) else None

@@ -165,7 +165,7 @@ class Session:
     def _select_v3(self, words: list[str]) -> list[Event]:
         station = self._request.current_or_all
         if words:
-            station.select(words[:1], Selector.parse_v3)
+            station.select(words, Selector.parse_v3)
         else:
             station.selectors.clear()
         return self._ok()

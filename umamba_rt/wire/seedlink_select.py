@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from enum import Enum
 from fnmatch import translate
+from functools import lru_cache
 
 from umamba_rt.core.ids import SourceId
 
@@ -17,8 +18,11 @@ _V4_SELECTOR = re.compile(
     r"!?(?P<codes>[A-Za-z0-9?*_]+)(?:\.(?P<kind>[A-Z0-9?*]{1,2}))?(?::(?P<filter>[A-Za-z0-9]+))?"
 )
 _V3_KINDS = "DECOTL"
+# FDSN codes have 8 characters; patterns of dozens of stars would only burn time.
+_LONGEST_PATTERN = 64
 
 
+@lru_cache(maxsize=4096)
 def glob(pattern: str) -> re.Pattern[str]:
     """Compile a SeedLink pattern: ``*`` any characters, ``?`` one; ``[`` means itself.
 
@@ -90,7 +94,11 @@ class Selector:
             LookupError: it asks for a conversion that this server has not; only ``native``.
         """
         match = _V4_SELECTOR.fullmatch(text)
-        if match is None or (text.startswith("!") and match["filter"]):
+        if (
+            len(text) > _LONGEST_PATTERN
+            or match is None
+            or (text.startswith("!") and match["filter"])
+        ):
             raise ValueError(f"not a v4 selector: {text!r}")
         if match["filter"] not in (None, "native"):
             raise LookupError(match["filter"])
@@ -153,7 +161,7 @@ def station_pattern(text: str) -> str:
     Raises:
         ValueError: it holds characters that no station has.
     """
-    if _STATION.fullmatch(text) is None:
+    if len(text) > _LONGEST_PATTERN or _STATION.fullmatch(text) is None:
         raise ValueError(f"not a station: {text!r}")
     return text
 
