@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import socket
@@ -18,6 +19,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tests.support import ROOT, SHARED, free_port, needs_shared, records_of, running_daemon
+from umamba_rt.daemon import _cancel
 from umamba_rt.feed import FeedMessage, Subscriber
 from umamba_rt.models import UMambaV2
 from umamba_rt.models.checkpoint import save
@@ -289,3 +291,27 @@ def test_socket_and_direct_give_the_same_windows_of_the_m64(
     assert found["messages_missed"] == 0
     assert found["counts"].get("windows_dropped_overload", 0) == 0
     assert found["counts"]["server_connects"] == (2 if "--kill-server-at" in words else 1)
+
+
+def test_task_that_swallows_a_cancellation_is_cancelled_again() -> None:
+    """As ``asyncio.wait_for`` of Python 3.11 does when its data come in the same turn."""
+    swallowed = 0
+
+    async def stubborn() -> None:
+        nonlocal swallowed
+        while swallowed < 2:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                swallowed += 1
+        await asyncio.sleep(60)
+
+    async def run() -> bool:
+        task = asyncio.create_task(stubborn())
+        await asyncio.sleep(0)
+        async with asyncio.timeout(10):
+            await _cancel([task])
+        return task.cancelled()
+
+    assert asyncio.run(run())
+    assert swallowed == 2

@@ -100,12 +100,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("archive", nargs="+", type=Path)
     parser.add_argument("--speed", default="10", help="of the replay, a number or max")
-    parser.add_argument("--start", help="as of tools/replay.py")
-    parser.add_argument("--end", help="as of tools/replay.py")
-    parser.add_argument("--select", help="as of tools/replay.py")
-    parser.add_argument(
-        "--live", action="store_true", help="times moved to now, live mode; nothing to compare"
-    )
+    for name in ("--start", "--end", "--select"):
+        parser.add_argument(name, help="as of tools/replay.py")
+    parser.add_argument("--live", action="store_true", help="times moved to now; not compared")
     parser.add_argument("--for-s", type=float, help="end the socket run after this long")
     parser.add_argument(
         "--kill-server-at", type=int, metavar="N", help="kill -9 it after N windows"
@@ -293,10 +290,8 @@ def _alive(daemon: subprocess.Popen[bytes]) -> None:
 
 
 def _rss_mib(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmRSS:"):
-            return round(int(line.split()[1]) / 1024, 1)
-    raise SystemExit(f"process {pid} has no memory: it is gone")
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return round(int(status.split("VmRSS:")[1].split()[0]) / 1024, 1)
 
 
 def _free_port() -> int:

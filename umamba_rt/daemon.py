@@ -8,6 +8,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import structlog
 
@@ -27,6 +28,7 @@ from umamba_rt.worker import Task, WindowQueue, Worker, now_ns
 _TICK_S = 0.25
 # Packets after which a reader lets others run: a full socket buffer would keep it for seconds.
 _TURN = 16
+_CANCEL_AGAIN_S = 0.2
 
 
 class Daemon:
@@ -104,11 +106,9 @@ class Daemon:
         """Ask the run to end; to be called from the event loop's thread."""
         self._stop.set()
 
-    async def _end(self, tasks: list[asyncio.Task[None] | asyncio.Task[bool]]) -> None:
+    async def _end(self, tasks: Sequence[asyncio.Task[Any]]) -> None:
         notify("STOPPING=1")
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _cancel(tasks)
         await asyncio.to_thread(self._worker.stop, self._config.run.drain_s)
         self._left_at_end += len(self._queue)
         self.publisher.send(self._heartbeat())
@@ -197,3 +197,16 @@ class Daemon:
     def _model_failed(self, error: ModelError) -> None:
         self._failure = error
         self._loop.call_soon_threadsafe(self._stop.set)
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Cancel tasks until each has ended.
+
+    Once is not enough: before Python 3.12 ``asyncio.wait_for``, which the SeedLink client waits
+    with, swallows a cancellation that comes in the same turn as its data.
+    """
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_S)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import bz2
 import gzip
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -165,6 +167,55 @@ def test_compressed_file_is_read(tmp_path: Path) -> None:
     packed = tmp_path / "packed.mseed.gz"
     packed.write_bytes(gzip.compress(plain.read_bytes()))
     assert samples_of(read_archive([packed]).records, HHZ).tolist() == noise(MINUTE).tolist()
+
+
+def test_damage_inside_a_compressed_file_is_not_laundered(tmp_path: Path) -> None:
+    content = bytearray(write(tmp_path / "plain", channel(HHZ)).read_bytes())
+    content[512 + 64 + 16] ^= 0x55
+    packed = tmp_path / "packed.mseed.bz2"
+    packed.write_bytes(bz2.compress(bytes(content)))
+    archive = read_archive([packed])
+    assert samples_of(archive.records, HHZ).size < MINUTE
+    (warning,) = archive.warnings
+    assert warning.startswith(f"{packed}, byte 512: {HHZ}: record refused: Steim ends at")
+
+
+def test_compressed_file_that_is_too_large_damaged_or_packed_twice_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = write(tmp_path / "plain", channel(HHZ)).read_bytes()
+    packed = tmp_path / "packed.gz"
+    packed.write_bytes(gzip.compress(gzip.compress(content)))
+    with pytest.raises(UnavailableError, match=r"packed.gz: compressed twice"):
+        read_archive([packed])
+    packed.write_bytes(gzip.compress(content)[:-100])
+    with pytest.raises(UnavailableError, match=r"packed.gz: Compressed file ended"):
+        read_archive([packed])
+    zipped = tmp_path / "packed.zip"
+    with zipfile.ZipFile(zipped, "w") as archive:
+        archive.writestr("plain", content)
+    assert samples_of(read_archive([zipped]).records, HHZ).tolist() == noise(MINUTE).tolist()
+    packed.write_bytes(gzip.compress(content))
+    monkeypatch.setattr("umamba_rt.io.unpack.MAX_UNPACKED_BYTES", 1000)
+    for file in (packed, zipped):
+        with pytest.raises(UnavailableError, match="over 1000 bytes"):
+            read_archive([file])
+
+
+def test_numbers_that_no_record_holds_are_left_out_with_a_warning(tmp_path: Path) -> None:
+    from obspy import Stream, Trace
+
+    header = {"network": "CI", "station": "CCC", "sampling_rate": 100.0}
+    wide = Trace(noise(100).astype(np.int64) * 10**9, {**header, "channel": "HHE"})
+    huge = Trace(noise(100).astype(np.float64) * 1e40, {**header, "channel": "HHN"})
+    good = Trace(noise(100), {**header, "channel": "HHZ"})
+    Stream([wide, huge, good]).write(str(tmp_path / "all.pickle"), format="PICKLE")
+    archive = read_archive([tmp_path / "all.pickle"])
+    assert {str(r.source_id) for r in archive.records} == {HHZ}
+    assert [w.rpartition(": ")[2] for w in archive.warnings] == [
+        "integers beyond 32 bits",
+        "samples beyond the range of float32",
+    ]
 
 
 def test_named_file_that_cannot_be_read_is_an_error_with_its_name(tmp_path: Path) -> None:

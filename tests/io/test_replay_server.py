@@ -311,14 +311,31 @@ def test_replay_is_over_after_the_linger_and_says_so() -> None:
 
 
 def test_replay_goes_on_for_a_client_that_died_on_its_way() -> None:
-    async def test(server: ReplayServer) -> None:
-        link = client(server, Protocol.V4)
-        link.add_stream("*_*")
-        await collect(link, 1)
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(server.wait_finished(), 0.3)
+    async def main() -> None:
+        # 15 MB, more than both sockets' kernel buffers hold: the end has not been sent.
+        timeline = Timeline(RECORDS * (30_000 // N))
+        async with ReplayServer(timeline, ServerOptions(linger_s=0.01)) as server:
+            reader, dying = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
+            dying.write(b"SLPROTO 4.0\r\nSTATION *\rDATA ALL\rEND\r\n")
+            await reader.readexactly(1000)
+            dying.transport.abort()
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(server.wait_finished(), 0.3)
+            assert server.progress.clients == 0
+            assert server.progress.number < 20_000
 
-    serve(test, ServerOptions(linger_s=0.01), loop=True)
+    run(main())
+
+
+def test_unpaced_loop_that_no_record_is_wanted_of_does_not_spin() -> None:
+    async def test(server: ReplayServer) -> None:
+        _, idle = await asyncio.open_connection("127.0.0.1", server.port)
+        idle.write(b"SLPROTO 4.0\r\nSTATION XX_NOPE\rDATA\rEND\r\n")
+        await asyncio.sleep(0.5)
+        assert 0 < server.progress.number <= 2 * 2000
+        idle.transport.abort()
+
+    serve(test, loop=True)
 
 
 def test_paced_replay_ends_without_anyone_listening() -> None:

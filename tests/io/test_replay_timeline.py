@@ -280,3 +280,27 @@ def test_fetch_of_everything_is_over_at_the_end() -> None:
     cursor = Cursor(asked, timeline, clock)
     assert numbers(cursor) == list(range(1, N + 1, 2))
     assert cursor.is_over
+
+
+def test_v3_client_resumes_beyond_24_bits() -> None:
+    timeline, clock, monotonic = paced(loop=True)
+    clock.start()
+    number = 2**24 + 1000
+    monotonic.now_ns = timeline.release_ns(number + 5) - timeline.start_ns
+    asked = request(Position(number % 2**24), protocol=Protocol.V3)
+    assert Cursor(asked, timeline, clock).number == number
+
+
+def test_unpaced_loop_rests_longer_after_each_turn_without_a_wanted_record() -> None:
+    timeline, clock = full_speed(loop=True)
+    nobody = StartStreaming(Protocol.V4, (Subscription("XX_NOPE"),), Ending.NEVER)
+    cursor = Cursor(nobody, timeline, clock)
+    rests_s = []
+    for _ in range(8 * N):
+        assert cursor.take() is None
+        rests_s.append(cursor.rest_s())
+    assert [s for s in rests_s if s > 0] == [2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0]
+    wanted = Cursor(request(Position()), timeline, clock)
+    for _ in range(2 * N):
+        wanted.take()
+        assert wanted.rest_s() == 0

@@ -254,3 +254,14 @@ def test_direct_output_that_cannot_be_written_is_unavailable(
     monkeypatch.setattr("umamba_rt.engines.make_engines", lambda _config: [])
     output = tmp_path / "missing" / "out.jsonl"
     assert tool.main(["--demo", "--direct", "--output", str(output)]) == 69
+
+
+def test_direct_without_a_file_honours_the_environment(
+    tool: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("UMAMBA_RT_WINDOW__HOP_S", "soon")
+    assert tool.main(["--demo", "--direct", "--output", str(tmp_path / "out.jsonl")]) == 78
+    assert "window.hop_s" in capsys.readouterr().err

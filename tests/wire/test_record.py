@@ -102,3 +102,12 @@ def test_text_goes_into_log_records() -> None:
     texts = [MS3Record.parse(p, unpack_data=True).datasamples.tobytes() for p in payloads]
     assert b"".join(texts) == b"x" * 1000
     assert {len(p) for p in payloads} == {RECORD_BYTES}
+
+
+def test_float_beyond_float32_is_refused_and_infinity_is_not() -> None:
+    huge: SampleArray = np.array([1.0, 1e39], dtype=np.float64)
+    with pytest.raises(RecordError, match="range of float32"):
+        list(pack_segment(segment(huge)))
+    infinite: SampleArray = np.array([1.0, np.inf, np.nan], dtype=np.float64)
+    (record,) = pack_segment(segment(infinite))
+    np.testing.assert_array_equal(unpack([record.payload]), infinite)

@@ -87,6 +87,11 @@ def test_v3_empty_select_takes_all_selectors_back() -> None:
     assert started(events).subscriptions[0].selectors == ()
 
 
+def test_v3_select_takes_all_its_words() -> None:
+    events = say(v3(), "STATION CCC CI", "SELECT HHZ HHN", "DATA", "END")
+    assert [s.pattern for s in started(events).subscriptions[0].selectors] == ["??HHZ", "??HHN"]
+
+
 def test_v3_refuses_without_a_reason_and_goes_on() -> None:
     session = v3()
     bad = ("NONSENSE", "STATION", "END", "TIME", "DATA xyz", "STATION a!b c", "STATION a b c")

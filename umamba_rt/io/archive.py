@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeAlias, cast
 
 import numpy as np
@@ -21,6 +22,7 @@ from umamba_rt.core.segment import SampleArray, Segment
 from umamba_rt.errors import RecordError, UnavailableError
 from umamba_rt.io.miniseed_file import read_records
 from umamba_rt.io.obspy_source import read_any, read_demo
+from umamba_rt.io.unpack import is_packed, unpack
 from umamba_rt.wire.record import NS, ReplayRecord, pack_segment
 
 # Without blockette 1001 miniSEED 2 tells time in steps of 0.1 ms; within that, records agree.
@@ -143,6 +145,23 @@ def _files(path: Path) -> list[Path]:
 
 
 def _read_file(path: Path, warn: Warn) -> Iterator[Segment]:
+    head = _head(path)
+    if is_packed(head):
+        return _read_packed(path, warn)
+    return _runs(read_records(path, warn)) if _is_miniseed(head) else read_any(path, warn)
+
+
+def _read_packed(path: Path, warn: Warn) -> Iterator[Segment]:
+    """Read a file unpacked, so that compressed miniSEED passes the same checks as any other."""
+    with TemporaryDirectory() as folder:
+        plain = Path(folder) / path.stem
+        unpack(path, plain)
+        if is_packed(_head(plain)):
+            raise RecordError(str(path), "compressed twice")
+        yield from _read_file(plain, lambda text: warn(text.replace(str(plain), str(path))))
+
+
+def _head(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             head = file.read(64)
@@ -150,7 +169,7 @@ def _read_file(path: Path, warn: Warn) -> Iterator[Segment]:
         raise UnavailableError(str(path), error.strerror or str(error)) from error
     if not head:
         raise UnavailableError(str(path), "the file is empty")
-    return _runs(read_records(path, warn)) if _is_miniseed(head) else read_any(path, warn)
+    return head
 
 
 def _is_miniseed(head: bytes) -> bool:

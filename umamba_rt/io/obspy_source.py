@@ -12,6 +12,7 @@ import numpy as np
 from umamba_rt.core.ids import SourceId
 from umamba_rt.core.segment import SampleArray, Segment
 from umamba_rt.errors import RecordError, UnavailableError
+from umamba_rt.io.unpack import check_zip
 
 if TYPE_CHECKING:
     from obspy import Stream, Trace
@@ -27,10 +28,11 @@ def read_any(path: Path, warn: Callable[[str], None]) -> Iterator[Segment]:
         warn: is told of each channel that is left out.
 
     Raises:
-        RecordError: obspy cannot read it.
+        RecordError: obspy cannot read it, or it is too large, unpacked.
     """
     from obspy import read  # lazily: half a second
 
+    check_zip(path)
     try:
         stream = read(str(path))
     except Exception as error:  # obspy's readers raise whatever their format made them
@@ -73,18 +75,24 @@ def _segments(stream: Stream, warn: Callable[[str], None]) -> Iterator[Segment]:
             source_id = SourceId.from_nslc(
                 stats.network, stats.station, stats.location, stats.channel
             )
+            samples = _samples(trace)
         except ValueError as error:
             warn(f"{trace.id or 'a trace without a name'}: left out: {error}")
             continue
-        yield Segment(source_id, stats.starttime.ns, stats.sampling_rate, _samples(trace))
+        yield Segment(source_id, stats.starttime.ns, stats.sampling_rate, samples)
 
 
 def _samples(trace: Trace) -> SampleArray:
-    """Integers that fit stay integers; everything else becomes a float."""
+    """Integers as int32, floats as float64; `pack_segment` brings those to float32.
+
+    Raises:
+        ValueError: integers beyond 32 bits, which no format of the wire holds.
+    """
+    if not np.issubdtype(trace.data.dtype, np.integer):
+        floats: SampleArray = trace.data.astype(np.float64)
+        return floats
     limits = np.iinfo(np.int32)
-    whole = np.issubdtype(trace.data.dtype, np.integer)
-    if whole and trace.data.min() >= limits.min and trace.data.max() <= limits.max:
-        integers: SampleArray = trace.data.astype(np.int32)
-        return integers
-    floats: SampleArray = trace.data.astype(np.float32)
-    return floats
+    if trace.data.min() < limits.min or trace.data.max() > limits.max:
+        raise ValueError("integers beyond 32 bits")
+    integers: SampleArray = trace.data.astype(np.int32)
+    return integers

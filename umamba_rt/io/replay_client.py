@@ -115,6 +115,8 @@ class Client:
                         self._streaming = asyncio.create_task(self._stream(self.cursor))
                     case Close():
                         return
+            # A pipelined handshake of 1,000 stations gives others their turn, too.
+            await asyncio.sleep(0)
 
     async def _send(self, content: bytes) -> None:
         async with self._sending:
@@ -130,6 +132,8 @@ class Client:
                     continue
                 await self._send(self._next_piece(cursor))
                 self._on_progress()
+                if (rest_s := cursor.rest_s()) > 0 and not cursor.at_last:
+                    await self._replay.wait_s(rest_s)
                 await asyncio.sleep(0)  # drain alone gives no other client a turn
             if cursor.ending is not Ending.NEVER:
                 await self._send(END)

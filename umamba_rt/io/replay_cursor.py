@@ -50,6 +50,8 @@ class Cursor:
         self.moved_clock = ahead > 0 and clock.advance_to(ahead)
         clock.start()
         self.number = min(self._starts)
+        self._fruitless = 0  # records stepped over since the last that was wanted
+        self._idle_turns = 0
         ends = [s.position.end_ns for s in request.subscriptions]
         self._window_end_ns = max((end for end in ends if end is not None), default=0)
 
@@ -73,6 +75,19 @@ class Cursor:
         """Seconds until the packet at hand is released, <= 0 if it is."""
         return self._clock.delay_s(self.number)
 
+    def rest_s(self) -> float:
+        """How long to wait after each whole turn of an unpaced loop that held nothing wanted, s.
+
+        Else a subscription that matches nothing would keep a processor busy for ever. The wait
+        doubles from turn to turn, up to a minute.
+        """
+        turn = self._timeline.turn_records
+        if self._clock.paced or self._fruitless < turn:
+            return 0.0
+        self._fruitless = 0
+        self._idle_turns += 1
+        return float(min(2 ** min(self._idle_turns, 6), 60))
+
     @property
     def is_over(self) -> bool:
         """Whether the client has all that it asked for, and ``END`` is due."""
@@ -93,7 +108,9 @@ class Cursor:
         self.number += 1
         record = self._timeline.record(number)
         if not self._wants(number, record):
+            self._fruitless += 1
             return None
+        self._fruitless = self._idle_turns = 0
         return data_frame(self.protocol, number, record.source_id.station_id, record.payload)
 
     def _wants(self, number: int, record: ReplayRecord) -> bool:

@@ -54,6 +54,11 @@ class Timeline:
         """The last sequence number, or None where there is no last one."""
         return None if self.loop else len(self._records)
 
+    @property
+    def turn_records(self) -> int:
+        """How many records a turn of the archive has."""
+        return len(self._records)
+
     def has(self, number: int) -> bool:
         """Whether a number will ever be given."""
         return number >= 1 and (self.loop or number <= len(self._records))

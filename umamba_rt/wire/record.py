@@ -62,12 +62,15 @@ def pack_segment(segment: Segment) -> Iterator[ReplayRecord]:
         segment: samples of shape ``(n,)``; int32, float32 or float64.
 
     Raises:
-        RecordError: libmseed refuses the run, or the rate is not above 0.
+        RecordError: libmseed refuses the run, the rate is not above 0, or a sample is beyond the
+            range of float32.
     """
     name = str(segment.source_id)
     if not segment.rate_hz > 0:
         raise RecordError(name, f"sampling rate {segment.rate_hz:g} Hz")
     samples, kind, encoding = _encodable(segment.samples)
+    if kind == "f" and not np.array_equal(np.isinf(samples), np.isinf(segment.samples)):
+        raise RecordError(name, "samples beyond the range of float32")
     packer = _packer(name, segment.start_ns, encoding)
     packer.samprate = segment.rate_hz
     try:
@@ -127,7 +130,8 @@ def _whole_us(time_ns: int) -> int:
 
 def _encodable(samples: SampleArray) -> tuple[SampleArray, str, DataEncoding]:
     if samples.dtype != np.int32:
-        floats: SampleArray = np.ascontiguousarray(samples, dtype=np.float32)
+        with np.errstate(over="ignore"):  # `pack_segment` looks for it
+            floats: SampleArray = np.ascontiguousarray(samples, dtype=np.float32)
         return floats, "f", DataEncoding.FLOAT32
     steps = np.abs(np.diff(samples.astype(np.int64)))
     first = abs(int(samples[0]))  # libmseed writes the first difference against zero

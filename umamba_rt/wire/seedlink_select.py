@@ -163,6 +163,7 @@ def station_pattern(text: str) -> str:
     """
     if len(text) > _LONGEST_PATTERN or _STATION.fullmatch(text) is None:
         raise ValueError(f"not a station: {text!r}")
+    glob(text)  # compiled now, a command at a time, and not all at once at the first record
     return text
 
 
