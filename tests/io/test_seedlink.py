@@ -4,97 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from typing import Literal
 
 import pytest
 from structlog.testing import capture_logs
 
+from tests.io.seedlink_peers import (
+    OPTIONS,
+    Script,
+    handshake_v3,
+    payloads_of,
+    read,
+    reader_of,
+    scripted,
+    sending_v3,
+)
 from tests.support import free_port, records_of
-from umamba_rt.config import SeedLinkConfig
 from umamba_rt.io.replay_server import ReplayServer, ServerOptions
 from umamba_rt.io.replay_timeline import Timeline
 from umamba_rt.io.seedlink import SeedLinkReader
-from umamba_rt.wire.record import ReplayRecord
 from umamba_rt.wire.seedlink_frames import Protocol, data_frame
-
-Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-OPTIONS = ServerOptions(linger_s=30.0)
-
-
-def reader_of(
-    port: int,
-    *streams: str,
-    protocol: Literal["auto", "v3", "v4"] = "auto",
-    idle_timeout_s: float = 30.0,
-) -> SeedLinkReader:
-    return SeedLinkReader(
-        SeedLinkConfig(
-            server=f"127.0.0.1:{port}",
-            streams=streams or ("*_*",),
-            protocol=protocol,
-            connect_timeout_s=1.0,
-            idle_timeout_s=idle_timeout_s,
-            reconnect_min_s=0.05,
-            reconnect_max_s=0.1,
-        )
-    )
-
-
-async def read(reader: SeedLinkReader, count: int, timeout_s: float = 30.0) -> list[bytes]:
-    """The next ``count`` payloads."""
-    payloads: list[bytes] = []
-    packets = reader.packets()
-    try:
-        async with asyncio.timeout(timeout_s):
-            async for packet in packets:
-                payloads.append(packet.payload)
-                if len(payloads) == count:
-                    break
-    finally:
-        await packets.aclose()  # type: ignore[attr-defined]
-    return payloads
-
-
-@asynccontextmanager
-async def scripted(*scripts: Script) -> AsyncIterator[int]:
-    """A server whose n-th connection follows the n-th script, and later ones the last."""
-    remaining = list(scripts)
-
-    async def answer(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        script = remaining.pop(0) if len(remaining) > 1 else remaining[0]
-        try:
-            await script(source, sink)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            return  # the client hung up on the script: what some tests want
-        finally:
-            sink.close()
-
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
-
-
-async def handshake_v3(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    """HELLO and the negotiation, every command answered with OK."""
-    await source.readline()
-    sink.write(b"SeedLink v3.1 (2020.075) :: SLPROTO:3.1\r\nTest\r\n")
-    while (line := await source.readline()) and not line.startswith(b"END"):
-        sink.write(b"OK\r\n")
-
-
-def sending_v3(*packets: bytes) -> Script:
-    async def script(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        await handshake_v3(source, sink)
-        sink.writelines(packets)
-        await source.read()  # until the client leaves
-
-    return script
-
-
-def payloads_of(records: list[ReplayRecord]) -> list[bytes]:
-    return [record.payload for record in records]
 
 
 @pytest.mark.parametrize("protocol", ["v3", "v4", "auto"])
@@ -161,36 +90,6 @@ def test_killed_server_is_found_again_and_nothing_is_lost_or_doubled(
     assert reader.counts.connects == 3
 
 
-def test_one_station_that_a_v4_server_refuses_does_not_stop_the_others() -> None:
-    records = records_of()
-
-    async def refusing(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        while line := await source.readuntil(b"\r"):
-            command = line.strip()
-            if command == b"HELLO":
-                sink.write(b"SeedLink v4.0 (test) :: SLPROTO:4.0\r\nTest\r\n")
-            elif command == b"STATION XX_NONE":
-                sink.write(b"ERROR ARGUMENTS unknown station\r\n")
-            elif command == b"END":
-                break
-            else:
-                sink.write(b"OK\r\n")
-        sink.writelines(
-            data_frame(Protocol.V4, number, record.source_id.station_id, record.payload)
-            for number, record in enumerate(records, 1)
-        )
-        await source.read()
-
-    async def run() -> tuple[list[bytes], list[str]]:
-        async with scripted(refusing) as port:
-            reader = reader_of(port, "XX_NONE", "AA_ONE")
-            return await read(reader, len(records)), reader.counts.rejected
-
-    payloads, rejected = asyncio.run(run())
-    assert payloads == payloads_of(records)
-    assert rejected == ["XX_NONE: STATION XX_NONE: unknown station"]
-
-
 def test_station_that_a_server_accepts_but_does_not_have_does_not_stop_the_others() -> None:
     records = records_of()
 
@@ -199,28 +98,6 @@ def test_station_that_a_server_accepts_but_does_not_have_does_not_stop_the_other
             return await read(reader_of(server.port, "XX_NONE", "AA_ONE"), len(records))
 
     assert asyncio.run(run()) == payloads_of(records)
-
-
-def test_damaged_v3_record_is_handed_on_and_the_next_ones_follow() -> None:
-    records = records_of(seconds=20)
-    damaged = [
-        b"\xff" * 512,  # no record at all
-        records[0].payload[:40] + b"\xff" * 472,  # a header, and garbage behind it
-        b"000001D " + b"\xe9\xe9\xe9\xe9\xe9" + records[0].payload[13:],  # letters beyond ASCII
-    ]
-    payloads = [payloads_of(records)[0], *damaged, *payloads_of(records)[1:]]
-    packets = [
-        data_frame(Protocol.V3, number, "", payload) for number, payload in enumerate(payloads, 1)
-    ]
-
-    async def run() -> tuple[list[bytes], int]:
-        async with scripted(sending_v3(*packets)) as port:
-            reader = reader_of(port)
-            return await read(reader, len(packets)), reader.counts.connects
-
-    received, connects = asyncio.run(run())
-    assert received == payloads
-    assert connects == 1
 
 
 async def _http(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
@@ -300,70 +177,6 @@ def test_server_that_misbehaves_is_named_left_and_tried_again(script: Script, re
     (failure,) = [entry for entry in logs if entry["event"] == "seedlink_failed"]
     assert reason in failure["reason"]
     assert failure["server"].startswith("127.0.0.1:")
-
-
-def test_header_that_claims_gigabytes_takes_no_memory() -> None:
-    records = records_of(seconds=20)
-    name = b"FDSN:XX_AAA__H_H_Z"
-    header = struct.pack(
-        "<2sBBIHHBBBBdIIBBHI",
-        b"MS",
-        3,
-        0,
-        0,
-        2020,
-        1,
-        0,
-        0,
-        0,
-        11,
-        100.0,
-        100,
-        0,
-        1,
-        len(name),
-        0,
-        0xF0000000,
-    )
-    payloads = [(header + name).ljust(512, b"\0"), *payloads_of(records)]
-    packets = [data_frame(Protocol.V3, number, "", one) for number, one in enumerate(payloads, 1)]
-
-    async def run() -> tuple[list[bytes], int]:
-        async with scripted(sending_v3(*packets)) as port:
-            reader = reader_of(port)
-            return await read(reader, len(packets)), len(reader._client._recv_buf)
-
-    received, buffered = asyncio.run(run())
-    assert received == payloads
-    assert buffered < 2**20
-
-
-def test_invented_station_names_do_not_fill_the_memory() -> None:
-    client = reader_of(free_port())._client
-    for number in range(25_000):
-        client._streams_matching(f"XX_{number}")
-    assert len(client._match_cache) <= 10_001
-
-
-def test_many_stations_of_a_slow_server_are_all_asked_for() -> None:
-    """Each answer has the time limit, not all of them together."""
-    records = records_of(seconds=20)
-    packets = [data_frame(Protocol.V3, n, "", one.payload) for n, one in enumerate(records, 1)]
-
-    async def slow(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        await source.readline()
-        sink.write(b"SeedLink v3.1 (2020.075) :: SLPROTO:3.1\r\nTest\r\n")
-        while not (await source.readline()).startswith(b"END"):
-            await asyncio.sleep(0.1)
-            sink.write(b"OK\r\n")
-        sink.writelines(packets)
-        await source.read()
-
-    async def run() -> list[bytes]:
-        async with scripted(slow) as port:
-            return await read(reader_of(port, *[f"AA_N{n}" for n in range(12)]), len(packets))
-
-    assert asyncio.run(run()) == payloads_of(records)
 
 
 def test_port_where_nobody_listens_is_tried_until_somebody_does() -> None:
