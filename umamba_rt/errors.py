@@ -55,6 +55,36 @@ class CheckpointError(UmambaRtError):
         return "\n".join([f"{self.path}: {self.reason}", *(f"  {line}" for line in self.details)])
 
 
+class DatasetError(UmambaRtError):
+    """A data set's file lacks something or contradicts itself; names the row and the column."""
+
+    exit_status = 78
+
+    def __init__(
+        self, path: str, reason: str, row: int | None = None, column: str | None = None
+    ) -> None:
+        super().__init__(path, reason, row, column)
+        self.path, self.reason, self.row, self.column = path, reason, row, column
+
+    def __str__(self) -> str:
+        row = "" if self.row is None else f", row {self.row}"
+        column = "" if self.column is None else f", column {self.column}"
+        return f"{self.path}{row}{column}: {self.reason}"
+
+
+class InventoryError(UmambaRtError):
+    """A file of station metadata is damaged or of another kind."""
+
+    exit_status = 78
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
 class UnavailableError(UmambaRtError):
     """Something needed at start is not there: a file, a directory, an address, a server."""
 
