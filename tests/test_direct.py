@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -74,3 +75,50 @@ def test_full_disk_is_named_and_ends_with_69() -> None:
     )
     assert done.returncode == 69
     assert "/dev/full: No space left on device" in done.stderr
+
+
+STATIONS = """<?xml version="1.0"?>
+<FDSNStationXML xmlns="http://www.fdsn.org/xml/station/1" schemaVersion="1.2">
+<Source>test</Source><Created>2020-01-01T00:00:00Z</Created><Network code="AA">
+<Station code="ONE"><Latitude>35.5</Latitude><Longitude>-117</Longitude><Elevation>0</Elevation>
+<Site><Name>A</Name></Site>{channels}</Station></Network></FDSNStationXML>"""
+CHANNEL = """<Channel code="HH{code}" locationCode=""><Latitude>35.5</Latitude>
+<Longitude>-117</Longitude><Elevation>0</Elevation><Depth>0</Depth>
+<Azimuth>{azimuth}</Azimuth><Dip>{dip}</Dip><SampleRate>100</SampleRate>
+<Response><InstrumentSensitivity><Value>6e8</Value><Frequency>1</Frequency>
+<InputUnits><Name>m/s</Name></InputUnits><OutputUnits><Name>counts</Name></OutputUnits>
+</InstrumentSensitivity></Response></Channel>"""
+
+
+@pytest.mark.parametrize(
+    ("where", "arguments", "unit", "told"),
+    [
+        ("archive", [], "m/s", "station metadata: "),
+        (".", [], "m/s", "station metadata: "),
+        (".", ["--inventory", "none"], "counts", ""),
+        ("else/where", [], "counts", ""),
+        ("else/where", ["--inventory", "{}/else/where"], "m/s", ""),
+    ],
+)
+def test_station_metadata_are_found_or_named_or_done_without(
+    tmp_path: Path, where: str, arguments: list[str], unit: str, told: str
+) -> None:
+    archive, output = tmp_path / "archive", tmp_path / "out.jsonl"
+    for folder in (archive, tmp_path / where):
+        folder.mkdir(parents=True, exist_ok=True)
+    payloads = [record.payload for record in records_of(seconds=31)]
+    (archive / "one.mseed").write_bytes(b"".join(payloads))
+    axes = zip("ZNE", (0, 0, 90), (-90, 0, 0), strict=True)
+    channels = "".join(CHANNEL.format(code=c, azimuth=a, dip=d) for c, a, d in axes)
+    xml = tmp_path / where / "stations.xml"
+    xml.write_text(STATIONS.format(channels=channels), encoding="utf-8")
+    named = [text.format(tmp_path) for text in arguments]
+    tool = str(ROOT / "tools" / "replay.py")
+    command = [sys.executable, tool, str(archive), "--direct", "--output", str(output), *named]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert told in done.stderr
+    assert ("station metadata" in done.stderr) is bool(told)
+    assert "left out" not in done.stderr
+    (body,) = map(json.loads, output.read_text(encoding="utf-8").splitlines())
+    assert body["quality"]["unit"] == unit

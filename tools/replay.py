@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 from umamba_rt.cli import Parser, guarded
 
 if TYPE_CHECKING:  # --help must not wait for numpy
+    from umamba_rt.core.inventory import Inventory
     from umamba_rt.io.archive import Archive
     from umamba_rt.io.replay_server import ReplayServer
     from umamba_rt.io.replay_timeline import Timeline
@@ -97,6 +98,12 @@ def build_parser() -> argparse.ArgumentParser:
     direct.add_argument("--direct", action="store_true", help="run the core here, no socket")
     direct.add_argument("--checkpoint", type=Path, metavar="FILE", help="the model")
     direct.add_argument("--output", type=Path, metavar="OUT.jsonl", help="estimates, one a line")
+    direct.add_argument(
+        "--inventory",
+        type=Path,
+        metavar="FILE|DIR",
+        help="StationXML; none: do without (those in or beside the archive, unless --config says)",
+    )
     direct.add_argument("--config", type=Path, metavar="FILE", help="configuration, TOML")
     return parser
 
@@ -113,7 +120,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         if arguments.loop or arguments.live:
             parser.error("--direct goes neither with --loop nor with --live")
     else:
-        for name in ("checkpoint", "output", "config"):
+        for name in ("checkpoint", "output", "config", "inventory"):
             if getattr(arguments, name) is not None:
                 parser.error(f"--{name} goes with --direct only")
     if None not in (arguments.start, arguments.end) and arguments.start >= arguments.end:
@@ -138,6 +145,27 @@ def read(arguments: argparse.Namespace) -> Archive:
     return archive
 
 
+def read_stations(arguments: argparse.Namespace, configured: str) -> Inventory:
+    """The inventory that is named, else configured, else found beside the archive; says which."""
+    from umamba_rt.core.inventory import EMPTY
+    from umamba_rt.io.stationxml import find_beside, read_files, read_inventory
+
+    if arguments.inventory is not None and str(arguments.inventory) == "none":
+        return EMPTY
+    named = arguments.inventory or (Path(configured) if configured else None)
+    if named is not None:
+        inventory = read_inventory(named)
+    else:
+        files = find_beside(arguments.archive)
+        if files:
+            what = ", ".join(map(str, files))
+            print(f"station metadata: {what} (--inventory none: do without)", file=sys.stderr)
+        inventory = read_files(files)
+    for note in inventory.notes:
+        print(f"note: {note}", file=sys.stderr)
+    return inventory
+
+
 def run_direct(arguments: argparse.Namespace) -> int:
     """Take the records straight through the core; one JSON line an estimate."""
     from umamba_rt.config_file import load, parse
@@ -152,10 +180,11 @@ def run_direct(arguments: argparse.Namespace) -> int:
     if arguments.checkpoint is not None:
         config = replace(config, model=replace(config.model, checkpoint=str(arguments.checkpoint)))
     records = read(arguments).records
+    inventory = read_stations(arguments, config.stations.inventory)
     engines = make_engines(config)
     try:
         with arguments.output.open("wb") as output:
-            summary = run(records, config, engines, output)
+            summary = run(records, config, engines, output, inventory)
     except OSError as error:
         raise UnavailableError(str(arguments.output), error.strerror or str(error)) from error
     print(

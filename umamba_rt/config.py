@@ -116,6 +116,19 @@ class WindowConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class StationsConfig:
+    """What is known of the stations, and which of their sensors are used."""
+
+    inventory: str = key(
+        "StationXML file, or a folder of them, read at start. Empty: nothing is known; samples\n"
+        "stay counts and components are used as they come",
+        "",
+        pattern=_PATH,
+        shape="a path",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class ModelConfig:
     """The model behind ``magnitude.v2``."""
 
@@ -177,6 +190,7 @@ class Config:
     seedlink: tuple[SeedLinkConfig, ...] = ()
     run: RunConfig = field(default_factory=RunConfig)
     window: WindowConfig = field(default_factory=WindowConfig)
+    stations: StationsConfig = field(default_factory=StationsConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     model_v1: ModelV1Config = field(default_factory=ModelV1Config)
     publisher: PublisherConfig = field(default_factory=PublisherConfig)

@@ -14,6 +14,7 @@ from umamba_rt.config import (
     PublisherConfig,
     RunConfig,
     SeedLinkConfig,
+    StationsConfig,
     WindowConfig,
 )
 from umamba_rt.config_table import (
@@ -29,6 +30,7 @@ ENV_PREFIX = "UMAMBA_RT_"
 _SECTIONS: dict[str, type[Any]] = {
     "run": RunConfig,
     "window": WindowConfig,
+    "stations": StationsConfig,
     "model": ModelConfig,
     "model_v1": ModelV1Config,
     "publisher": PublisherConfig,

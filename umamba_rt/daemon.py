@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from umamba_rt.config import Config
+from umamba_rt.core.inventory import EMPTY, Inventory
 from umamba_rt.core.pipeline import Outcome, Pipeline
 from umamba_rt.engine.base import Engine
 from umamba_rt.errors import ModelError, RecordError
@@ -39,7 +40,9 @@ class Daemon:
     through TCP the server.
     """
 
-    def __init__(self, config: Config, engines: Sequence[Engine]) -> None:
+    def __init__(
+        self, config: Config, engines: Sequence[Engine], inventory: Inventory = EMPTY
+    ) -> None:
         """Bind the feed; everything else begins with ``run``.
 
         Raises:
@@ -48,7 +51,9 @@ class Daemon:
         self._config = config
         self._live = config.run.mode == "live"
         self._log = structlog.get_logger()
-        self._ingest = Ingest(Pipeline(config.pipeline), WallClock() if self._live else DataClock())
+        self._ingest = Ingest(
+            Pipeline(config.pipeline, inventory), WallClock() if self._live else DataClock()
+        )
         self._readers = [SeedLinkReader(server) for server in config.seedlink]
         self._queue = WindowQueue(
             config.model.queue_size,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from umamba_rt.config import Config
+from umamba_rt.core.inventory import EMPTY, Inventory
 from umamba_rt.core.pipeline import Pipeline
 from umamba_rt.core.window import Window
 from umamba_rt.engine.base import Engine
@@ -31,7 +32,11 @@ class DirectSummary:
 
 
 def run_direct(
-    records: Iterable[ReplayRecord], config: Config, engines: Sequence[Engine], output: BinaryIO
+    records: Iterable[ReplayRecord],
+    config: Config,
+    engines: Sequence[Engine],
+    output: BinaryIO,
+    inventory: Inventory = EMPTY,
 ) -> DirectSummary:
     """Write the feed's ``magnitude`` bodies of an archive, one JSON line each.
 
@@ -43,12 +48,13 @@ def run_direct(
         config: the window rules and the batch size.
         engines: in the order of their priority.
         output: binary file, written line by line.
+        inventory: what is known of the channels.
 
     Raises:
         OSError: the output cannot be written.
     """
     started_s = time.perf_counter()
-    ingest = Ingest(Pipeline(config.pipeline), DataClock())
+    ingest = Ingest(Pipeline(config.pipeline, inventory), DataClock())
     writer = _Writer(engines, output)
     waiting: list[Window] = []
     windows = 0

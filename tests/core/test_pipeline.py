@@ -3,7 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from umamba_rt.core.calibration import COUNTS, Calibration
 from umamba_rt.core.ids import GroupId, SourceId
+from umamba_rt.core.inventory import ChannelEpoch, Inventory
 from umamba_rt.core.pipeline import Outcome, Pipeline, PipelineSettings, Reason
 from umamba_rt.core.segment import Segment
 from umamba_rt.core.timebase import NS_PER_S, SAMPLE_NS
@@ -180,3 +182,16 @@ def test_no_rate_raises(rate_hz: float) -> None:
     pipeline = Pipeline(SHORT)
     pipeline.accept(segment("HHZ", 0, 100, rate_hz=rate_hz), now(10**9))
     assert pipeline.counts[Reason.RATE] == 1
+
+
+def test_windows_carry_the_calibration_of_their_time() -> None:
+    change = now(400)
+    epochs = []
+    for code, gain in (("HHZ", 4.0), ("HHN", 5.0), ("HHE", 6.0)):
+        source_id = SourceId.from_nslc("CI", "CCC", "", code)
+        at = (35.0, -117.0, 670.0)
+        epochs.append(ChannelEpoch(source_id, None, change, None, None, "m/s", gain, *at))
+    outcome = feed(Pipeline(SHORT, Inventory(tuple(epochs))), 600)
+    known = Calibration("m/s", (4.0, 5.0, 6.0))
+    assert [window.calibration for window in outcome.windows] == [known, COUNTS, COUNTS]
+    assert [window.quality.unit for window in outcome.windows] == ["m/s", "counts", "counts"]

@@ -111,7 +111,8 @@ def test_bytes_of_a_v2_magnitude_are_pinned() -> None:
         '"window_start":"2019-07-04T17:34:00.000000Z","window_end":"2019-07-04T17:34:30.000000Z",'
         '"magnitude":4.25,"uncertainty":null,"revision":0,'
         '"quality":{"gap_s":0.02,"gap_count":1,"filled_s":0.02,"clipped":true,"snr_db":null,'
-        '"native_rate_hz":100.0,"components":"Z12","complete":false},'
+        '"native_rate_hz":100.0,"components":"Z12","complete":false,'
+        '"unit":"counts"},'
         '"latency":{"data_s":0.75,"processing_ms":0.0},'
         '"model":{"name":"v2","version":"untrained-0","sha256":"'
         + "cd" * 32

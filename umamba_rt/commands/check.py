@@ -6,7 +6,7 @@ from pathlib import Path
 
 import structlog
 
-from umamba_rt.commands.run import load_runnable
+from umamba_rt.commands.run import load_inventory, load_runnable
 from umamba_rt.engines import make_engines
 
 
@@ -15,17 +15,25 @@ def check(path: Path) -> int:
 
     Raises:
         ConfigError: anything is wrong; lists all of it.
-        UnavailableError: the file, or a checkpoint that it names, cannot be read.
+        UnavailableError: the file, or one that it names, cannot be read.
+        InventoryError: the station metadata cannot be used.
         CheckpointError: a checkpoint cannot be used.
     """
     config = load_runnable(path)
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())  # what follows says it all
+    inventory = load_inventory(config)
     engines = make_engines(config)
     window, feed = config.window, config.publisher
     print(f"{path}: good")
     for server in config.seedlink:
         print(f"  seedlink   {server.host}:{server.port}  {', '.join(server.streams)}")
     print(f"  window     {window.length_s:g} s every {window.hop_s:g} s, mode {config.run.mode}")
+    if config.stations.inventory:
+        channels = {epoch.source_id for epoch in inventory.epochs}
+        stations = {source_id.station_id for source_id in channels}
+        print(f"  inventory  {len(channels)} channels of {len(stations)} stations")
+    for note in inventory.notes:
+        print(f"             {note}")
     for engine in engines:
         identity = engine.identity
         kind = "trained" if identity.trained else "random weights: its numbers are no magnitudes"

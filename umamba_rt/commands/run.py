@@ -8,8 +8,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import structlog
+
 from umamba_rt.config import Config
 from umamba_rt.config_file import load
+from umamba_rt.core.inventory import EMPTY, Inventory
 from umamba_rt.daemon import Daemon
 from umamba_rt.engines import make_engines
 from umamba_rt.errors import ConfigError, ConfigProblem
@@ -28,13 +31,31 @@ def run(path: Path, asked_to_end: Callable[[], bool]) -> int:
     """
     config = load_runnable(path)
     configure_logging(config.run.log_format, config.run.log_level)
-    daemon = Daemon(config, make_engines(config))
+    inventory = load_inventory(config)
+    for note in inventory.notes:
+        structlog.get_logger().warning("inventory", note=note)
+    daemon = Daemon(config, make_engines(config), inventory)
     loop = asyncio.new_event_loop()
     status = loop.run_until_complete(daemon.run(asked_to_end))
     sys.stdout.flush()
     # Not by returning: a name server that does not answer holds a thread of the resolver for up to
     # half a minute, and the interpreter would wait for it.
     os._exit(status)
+
+
+def load_inventory(config: Config) -> Inventory:
+    """What the configured StationXML says of the channels; obspy is imported only for that.
+
+    Raises:
+        UnavailableError: it cannot be read.
+        InventoryError: it is damaged or something else.
+    """
+    path = config.stations.inventory
+    if not path:
+        return EMPTY
+    from umamba_rt.io.stationxml import read_inventory
+
+    return read_inventory(Path(path))
 
 
 def load_runnable(path: Path) -> Config:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from umamba_rt.core.ids import GroupId
+from umamba_rt.core.inventory import EMPTY, Inventory
 from umamba_rt.core.segment import Segment
 from umamba_rt.core.sensor import Cut, Sensor
 from umamba_rt.core.state import StateChange
@@ -89,15 +90,25 @@ class Pipeline:
     The same segments in the same order, with the same clock values, give the same windows.
     """
 
-    def __init__(self, settings: PipelineSettings) -> None:
+    def __init__(self, settings: PipelineSettings, inventory: Inventory = EMPTY) -> None:
         self._settings = settings
+        self._inventory = inventory
         self._sensors: dict[GroupId, Sensor] = {}
+        self._resumed: dict[GroupId, int] = {}
         self.counts: Counter[Reason] = Counter()
 
     @property
     def sensors(self) -> dict[GroupId, Sensor]:
         """The sensors seen so far, by group; to be read only."""
         return self._sensors
+
+    def resume_after(self, group: GroupId, first: int) -> None:
+        """Cut no window of a sensor up to the one that starts at grid index ``first``.
+
+        For the windows that an earlier run has handed out; see ``WindowSchedule.resume_after``.
+        To be called before the sensor's first segment.
+        """
+        self._resumed[group] = max(first, self._resumed.get(group, first))
 
     def accept(self, segment: Segment, now_ns: int) -> Outcome:
         """Take one segment at a time of the clock.
@@ -145,7 +156,10 @@ class Pipeline:
                 self._settings.rules,
                 self._settings.capacity,
                 round(self._settings.stale_after_s * NS_PER_S),
+                self._inventory,
             )
+            if group in self._resumed:
+                sensor.resume_after(self._resumed.pop(group))
             self._sensors[group] = sensor
         return sensor
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from umamba_rt.core.calibration import Unit
 from umamba_rt.core.estimate import Float32Array
 from umamba_rt.core.timebase import RATE_HZ
 
@@ -31,6 +32,7 @@ class Quality:
         native_rate_hz: rate of the vertical channel before resampling, Hz.
         components: subsource codes used, as in ``ZNE`` or ``Z12``.
         complete: no sample was missing.
+        unit: ground motion that the samples are proportional to; ``counts``: not known.
     """
 
     gap_s: float
@@ -41,6 +43,7 @@ class Quality:
     native_rate_hz: float
     components: str
     complete: bool
+    unit: Unit = "counts"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from umamba_rt.core.calibration import Calibration, Unit
 from umamba_rt.core.channel import Channel, GridRun, require_rate
 from umamba_rt.core.estimate import Float32Array
 from umamba_rt.core.ids import GroupId, SourceId
+from umamba_rt.core.inventory import EMPTY, Inventory, calibration_of
 from umamba_rt.core.quality import Quality, fill_linear, find_gaps, is_clipped, snr_db
 from umamba_rt.core.ring import Ring
 from umamba_rt.core.segment import Segment
@@ -39,7 +41,12 @@ class Sensor:
     """Takes a sensor's segments and cuts its windows."""
 
     def __init__(
-        self, group: GroupId, rules: WindowRules, capacity: int, stale_after_ns: int
+        self,
+        group: GroupId,
+        rules: WindowRules,
+        capacity: int,
+        stale_after_ns: int,
+        inventory: Inventory = EMPTY,
     ) -> None:
         self.group = group
         self.state = StationState(group)
@@ -51,6 +58,11 @@ class Sensor:
         self._channels: dict[SourceId, tuple[int, Channel]] = {}
         self._ring = Ring(capacity)
         self._schedule = WindowSchedule(rules)
+        self._inventory = inventory
+
+    def resume_after(self, first: int) -> None:
+        """Cut no window up to the one that starts at grid index ``first``: an earlier run did."""
+        self._schedule.resume_after(first)
 
     def accept(self, segment: Segment, now_ns: int) -> Cut | None:
         """Place a segment and cut what it makes due.
@@ -141,12 +153,20 @@ class Sensor:
             cut.changes.extend(self.state.enter("gap", detail, now_ns))
         else:
             filled = fill_linear(samples) if gaps.worst else samples
-            quality = self._quality(filled, gaps.worst, gaps.count)
-            cut.windows.append(Window(self.group, first, filled, quality, now_ns))
+            calibration = self._calibration(index_ns(first + self._rules.length - 1))
+            quality = self._quality(filled, gaps.worst, gaps.count, calibration.unit)
+            cut.windows.append(
+                Window(self.group, first, filled, quality, now_ns, calibration=calibration)
+            )
             detail = f"components {self._components.codes}"
             cut.changes.extend(self.state.enter("online", detail, now_ns))
 
-    def _quality(self, samples: Float32Array, worst: int, count: int) -> Quality:
+    def _calibration(self, end_ns: int) -> Calibration:
+        """Of the epochs that the window's last sample lies in."""
+        places = sorted((place, source_id) for source_id, (place, _) in self._channels.items())
+        return calibration_of([self._inventory.at(source_id, end_ns) for _, source_id in places])
+
+    def _quality(self, samples: Float32Array, worst: int, count: int, unit: Unit) -> Quality:
         rates = {component: channel.rate_hz for component, channel in self._channels.values()}
         return Quality(
             gap_s=worst / RATE_HZ,
@@ -157,6 +177,7 @@ class Sensor:
             native_rate_hz=rates[_VERTICAL],
             components=self._components.codes,
             complete=worst == 0,
+            unit=unit,
         )
 
     def _missing(self) -> str:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from umamba_rt.core.calibration import COUNTS, Calibration
 from umamba_rt.core.estimate import Float32Array
 from umamba_rt.core.ids import GroupId
 from umamba_rt.core.quality import Quality
@@ -23,6 +24,7 @@ class Window:
         quality: what was missing, clipped, and so on.
         arrival_ns: when its last sample came, or its wait ended, by the pipeline's clock, ns.
         revision: 0 for the first emission.
+        calibration: what a count of each component stands for.
     """
 
     group: GroupId
@@ -31,6 +33,7 @@ class Window:
     quality: Quality
     arrival_ns: int
     revision: int = 0
+    calibration: Calibration = COUNTS
 
     @property
     def start_ns(self) -> int:
@@ -78,11 +81,27 @@ class WindowSchedule:
         self._reached: deque[tuple[int, int]] = deque()
         # Samples before this index are waited for no longer.
         self._waited_to: int | None = None
+        # No window starts before this index: an earlier run had handed them out.
+        self._floor: int | None = None
 
     @property
     def next_first(self) -> int | None:
         """Grid index of the next window's first sample, or None before any sample."""
         return self._next
+
+    def resume_after(self, first: int) -> None:
+        """Hand out no window up to the one that starts at ``first``: an earlier run did.
+
+        To be called before the first samples. The samples that refill the ring then count as late
+        for no window, and the windows that follow are those that the earlier run had yet to hand
+        out, as far as their samples come again. ``first`` need not lie on this schedule's grid:
+        the hop may have changed between the runs. The caller vouches that it is not from the
+        future: until then nothing would be handed out.
+        """
+        floor = ceil_to(first + 1, self._rules.hop)
+        self._floor = floor if self._floor is None else max(self._floor, floor)
+        if self._next is not None:
+            self._next = max(self._next, self._floor)
 
     def saw(self, first: int, stop: int, now_ns: int) -> None:
         """Note that samples ``first`` to ``stop`` - 1 are there.
@@ -91,6 +110,8 @@ class WindowSchedule:
         windows of the same data do not depend on the order of their packets.
         """
         candidate = ceil_to(first - self._rules.max_gap, self._rules.hop)
+        if self._floor is not None:
+            candidate = max(candidate, self._floor)
         if self._next is None or (self._decided_from is None and candidate < self._next):
             self._next = candidate
         if self._furthest is None or stop > self._furthest:

@@ -138,7 +138,9 @@ def _pack(segments: Iterable[Segment], choice: ArchiveChoice, warn: Warn) -> Ite
 
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
-        return sorted(file for file in path.rglob("*") if file.is_file())
+        # No waveform format that obspy reads is XML: such files are metadata beside the data.
+        files = (file for file in path.rglob("*") if file.suffix.lower() != ".xml")
+        return sorted(file for file in files if file.is_file())
     if not path.exists():
         raise UnavailableError(str(path), "no such file or directory")
     return [path]
