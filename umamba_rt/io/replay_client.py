@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol as Interface
 
 from umamba_rt.io.replay_cursor import Cursor
+from umamba_rt.io.replay_faults import HTTP_PAGE, FaultyLine, Line
+from umamba_rt.wire.fault_switches import Faults
 from umamba_rt.wire.seedlink import Session
 from umamba_rt.wire.seedlink_events import Close, Ending, Reply, StartStreaming
 from umamba_rt.wire.seedlink_frames import END
@@ -45,6 +48,7 @@ class Client:
         replay: the server.
         on_progress: called after each piece sent and each state change.
         linger_s: how long to wait after ``END`` for the client to close first, s.
+        disturbance: the faults to suffer, and which connection of the server this is, from 1.
     """
 
     def __init__(
@@ -54,10 +58,15 @@ class Client:
         replay: Replay,
         on_progress: Callable[[], None],
         linger_s: float,
+        disturbance: tuple[Faults, int] | None = None,
     ) -> None:
         self._reader, self._writer, self._replay = reader, writer, replay
         self._on_progress, self._linger_s = on_progress, linger_s
-        self._session = Session(replay.identity)
+        self._line = FaultyLine(*disturbance, self._write) if disturbance else Line(self._write)
+        faults = self._line.faults
+        identity = replace(replay.identity, speaks_v4=not faults.v3_only)
+        self._session = Session(identity, faults.refused_stations)
+        self._begun_s = 0.0
         self._sending = asyncio.Lock()
         self._ended = False
         self._caught_up = False
@@ -79,7 +88,10 @@ class Client:
         """Run the connection; returns when it is over, whatever the peer did."""
         try:
             with contextlib.suppress(ConnectionError):
-                await self._read()
+                if self._line.faults.http:
+                    await self._answer_http()
+                elif not self._line.refuses:
+                    await self._read()
         finally:
             try:
                 if self._streaming is not None:
@@ -118,23 +130,48 @@ class Client:
             # A pipelined handshake of 1,000 stations gives others their turn, too.
             await asyncio.sleep(0)
 
+    async def _answer_http(self) -> None:
+        if await self._reader.read(_READ_BYTES):
+            await self._send(HTTP_PAGE)
+
+    async def _write(self, content: bytes) -> None:
+        if content:
+            self._writer.write(content)
+            await self._writer.drain()
+
     async def _send(self, content: bytes) -> None:
         async with self._sending:
-            if content and not self._ended:
-                self._writer.write(content)
-                await self._writer.drain()
+            if not self._ended:
+                await self._line.send(content)
+
+    async def _send_packets(self, frames: Sequence[bytes]) -> None:
+        async with self._sending:
+            await self._line.send_packets(frames)
+
+    async def _send_rest(self) -> None:
+        async with self._sending:
+            await self._line.send_rest()
+
+    def _due_s(self, cursor: Cursor) -> float:
+        """Seconds until the packet at hand is to leave, <= 0 if it is due."""
+        waited_s = asyncio.get_running_loop().time() - self._begun_s
+        return max(cursor.delay_s, -waited_s) + self._line.faults.delay_s
 
     async def _stream(self, cursor: Cursor) -> None:
+        self._begun_s = asyncio.get_running_loop().time()
         try:
             while not (cursor.at_last or cursor.is_over):
-                if (delay_s := cursor.delay_s) > 0:
+                if (delay_s := self._due_s(cursor)) > 0:
                     await self._replay.wait_s(delay_s)
                     continue
-                await self._send(self._next_piece(cursor))
+                await self._send_packets(self._next_piece(cursor))
+                if self._is_lost():
+                    return
                 self._on_progress()
                 if (rest_s := cursor.rest_s()) > 0 and not cursor.at_last:
                     await self._replay.wait_s(rest_s)
                 await asyncio.sleep(0)  # drain alone gives no other client a turn
+            await self._send_rest()
             if cursor.ending is not Ending.NEVER:
                 await self._send(END)
                 self._ended = True
@@ -149,14 +186,19 @@ class Client:
             self._writer.close()  # the reader sees it, and ends the connection with this error
             raise
 
-    @staticmethod
-    def _next_piece(cursor: Cursor) -> bytes:
+    def _is_lost(self) -> bool:
+        """Whether a fault has ended the connection's use; one that was cut is closed."""
+        if self._line.is_cut:
+            self._writer.close()  # behind what is buffered; the reader sees it
+        return self._line.is_cut or self._line.is_mute
+
+    def _next_piece(self, cursor: Cursor) -> list[bytes]:
         frames: list[bytes] = []
         size = 0
         for _ in range(_SCAN_RECORDS):
-            if size >= CHUNK_BYTES or cursor.at_last or cursor.is_over or cursor.delay_s > 0:
+            if size >= CHUNK_BYTES or cursor.at_last or cursor.is_over or self._due_s(cursor) > 0:
                 break
             if (frame := cursor.take()) is not None:
                 frames.append(frame)
                 size += len(frame)
-        return b"".join(frames)
+        return frames

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from umamba_rt import __version__
@@ -14,6 +14,7 @@ from umamba_rt.errors import UnavailableError
 from umamba_rt.io.replay_client import Client
 from umamba_rt.io.replay_cursor import Cursor
 from umamba_rt.io.replay_timeline import ReplayClock, Timeline
+from umamba_rt.wire.fault_switches import Faults
 from umamba_rt.wire.seedlink_events import StartStreaming
 from umamba_rt.wire.seedlink_info import Identity, InfoRequest, answer_info
 
@@ -30,6 +31,7 @@ class ServerOptions:
         live: move all times by whole seconds so that the replay begins when its first client does,
             or goes on then where that client resumes.
         organization: second line of HELLO.
+        faults: what goes wrong on connections, for tests.
     """
 
     host: str = "127.0.0.1"
@@ -38,6 +40,7 @@ class ServerOptions:
     linger_s: float = 5.0
     live: bool = False
     organization: str = "umamba-rt replay"
+    faults: Faults = field(default_factory=Faults)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,7 @@ class ReplayServer:
         )
         self._stations = timeline.inventory()
         self._clients: dict[asyncio.Task[None], Client] = {}
+        self._connections = 0
         self._clients_began = False
         self._furthest = 0
         self._reached_last = False
@@ -182,7 +186,10 @@ class ReplayServer:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a connection is served by a task")
-        client = Client(reader, writer, self, self._advanced, self.options.linger_s)
+        self._connections += 1
+        faults, linger_s = self.options.faults, self.options.linger_s
+        disturbance = (faults, self._connections) if faults.strike(self._connections) else None
+        client = Client(reader, writer, self, self._advanced, linger_s, disturbance)
         self._clients[task] = client
         try:
             await client.serve()

@@ -23,7 +23,7 @@ from umamba_rt.wire.seedlink_events import Close, Ending, Event, Reply, StartStr
 from umamba_rt.wire.seedlink_frames import Protocol
 from umamba_rt.wire.seedlink_info import Identity, InfoRequest
 from umamba_rt.wire.seedlink_negotiation import Request, ending_of, queued, read_position
-from umamba_rt.wire.seedlink_select import Position, Selector
+from umamba_rt.wire.seedlink_select import Position, Selector, glob
 
 
 class Session:
@@ -34,10 +34,15 @@ class Session:
 
     In v3, SELECT and DATA without a STATION are the uni-station mode: they mean every station,
     and DATA starts at once, without a reply.
+
+    Args:
+        identity: what the server says of itself; without SeedLink 4, SLPROTO is unknown to it.
+        refused_stations: patterns of stations that this server keeps from the client.
     """
 
-    def __init__(self, identity: Identity) -> None:
+    def __init__(self, identity: Identity, refused_stations: tuple[str, ...] = ()) -> None:
         self._identity = identity
+        self._refused_stations = refused_stations
         self._lines = LineBuffer()
         self._protocol = Protocol.V3
         self._streaming = False
@@ -83,7 +88,7 @@ class Session:
                 return Session._ignore  # an error line between packets would confuse old clients
             raise CommandError("UNEXPECTED", f"{name[:40]} while streaming")
         table = _V4_COMMANDS if self._protocol is Protocol.V4 else _V3_COMMANDS
-        if name not in table:
+        if name not in table or (name == "SLPROTO" and not self._identity.speaks_v4):
             raise CommandError("UNSUPPORTED", f"Unrecognized command: {name[:40]}")
         return table[name]
 
@@ -105,6 +110,12 @@ class Session:
         return [Reply(text.encode("ascii") + b"\r\n")]
 
     # -- commands of both protocols
+
+    def _add_station(self, pattern: str) -> list[Event]:
+        if any(glob(refused).match(pattern) for refused in self._refused_stations):
+            raise CommandError("UNAUTHORIZED", f"no access to {pattern[:40]}")
+        self._request.add(pattern)
+        return self._ok()
 
     def _hello(self, _words: list[str]) -> list[Event]:
         # One reply, one segment: obspy reads both lines with a single recv.
@@ -159,8 +170,7 @@ class Session:
         if len(words) not in (1, 2):
             raise CommandError("ARGUMENTS", "STATION takes a station and a network")
         network = words[1] if len(words) == 2 else "*"
-        self._request.add(f"{network}_{words[0]}")
-        return self._ok()
+        return self._add_station(f"{network}_{words[0]}")
 
     def _select_v3(self, words: list[str]) -> list[Event]:
         station = self._request.current_or_all
@@ -194,8 +204,7 @@ class Session:
     def _station_v4(self, words: list[str]) -> list[Event]:
         if len(words) != 1:
             raise CommandError("ARGUMENTS", "STATION takes one station pattern")
-        self._request.add(words[0])
-        return self._ok()
+        return self._add_station(words[0])
 
     def _select_v4(self, words: list[str]) -> list[Event]:
         if not words:

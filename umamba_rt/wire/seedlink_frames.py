@@ -9,6 +9,7 @@ from umamba_rt.wire.seedlink_commands import V3_NUMBER_BITS
 
 END = b"END"  # behind the last packet, without a line end
 
+_V3_HEADER_BYTES = 8
 _V4_HEADER = struct.Struct("<2sccIQB")
 _NUMBER_MASK = (1 << V3_NUMBER_BITS) - 1
 
@@ -34,6 +35,13 @@ def data_frame(protocol: Protocol, number: int, station_id: str, record: bytes) 
         return b"SL%06X" % (number & _NUMBER_MASK) + record
     name = station_id.encode("ascii")
     return _V4_HEADER.pack(b"SE", b"2", b"D", len(record), number, len(name)) + name + record
+
+
+def record_offset(frame: bytes) -> int:
+    """Where the record begins in a data frame of either protocol."""
+    if frame.startswith(b"SE"):
+        return _V4_HEADER.size + frame[_V4_HEADER.size - 1]
+    return _V3_HEADER_BYTES
 
 
 def info_frame_v3(record: bytes, *, last: bool) -> bytes:

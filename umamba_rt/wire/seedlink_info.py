@@ -31,17 +31,20 @@ class Identity:
         software: name and version, no spaces.
         organization: who runs it; the second line of HELLO.
         started_ns: ns since 1970 UTC.
+        speaks_v4: whether the server knows SeedLink 4.
     """
 
     software: str
     organization: str
     started_ns: int
+    speaks_v4: bool = True
 
     @property
     def hello(self) -> str:
         """First line of HELLO; the words behind ``::`` are what clients choose a version by."""
-        capabilities = "SLPROTO:4.0 SLPROTO:3.1 CAP EXTREPLY NSWILDCARD BATCH"
-        return f"SeedLink v4.0 ({self.software}) :: {capabilities}"
+        version, newest = ("4.0", "SLPROTO:4.0 ") if self.speaks_v4 else ("3.1", "")
+        capabilities = f"{newest}SLPROTO:3.1 CAP EXTREPLY NSWILDCARD BATCH"
+        return f"SeedLink v{version} ({self.software}) :: {capabilities}"
 
 
 @dataclass(frozen=True, slots=True)
