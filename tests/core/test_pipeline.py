@@ -55,6 +55,18 @@ def test_segments_become_windows_and_are_counted() -> None:
     assert list(pipeline.sensors) == [GroupId("CI", "CCC", "", "HH")]
 
 
+def test_a_resumed_sensor_hands_out_what_an_earlier_run_had_not() -> None:
+    whole = feed(Pipeline(SHORT), 1500).windows
+    pipeline = Pipeline(SHORT)
+    pipeline.resume_after(whole[4].group, whole[4].first)
+    resumed = feed(pipeline, 1500).windows
+    assert [(w.first, w.samples.tobytes()) for w in resumed] == [
+        (w.first, w.samples.tobytes()) for w in whole[5:]
+    ]
+    assert len(feed(pipeline, 1500, station="WRV2").windows) == len(whole)
+    assert pipeline.counts[Reason.LATE] == 0
+
+
 def test_two_bands_of_a_station_are_two_sensors() -> None:
     pipeline = Pipeline(SHORT)
     for first in range(0, 500, 100):

@@ -91,6 +91,29 @@ def test_without_a_wait_the_first_component_decides() -> None:
     assert list(schedule.due(all_missing, 5)) == [0]
 
 
+@pytest.mark.parametrize(("last", "following"), [(300, 400), (301, 400), (399, 400), (-1, 0)])
+def test_a_resumed_schedule_goes_on_behind_the_last_window(last: int, following: int) -> None:
+    schedule = WindowSchedule(RULES)
+    schedule.resume_after(last)
+    schedule.resume_after(last - 500)  # an older note changes nothing
+    schedule.saw(0, 900, 0)
+    assert schedule.next_first == following
+    schedule.saw(-500, 0, 0)  # nor do older samples
+    assert schedule.next_first == following
+    assert schedule.decided_over(0, 300) == 0
+    due = schedule.due(lambda first: first if first + 301 <= 900 else first + 301, 0)
+    assert list(due) == list(range(following, 600, 100))
+
+
+def test_a_resumed_schedule_whose_samples_come_later_begins_with_them() -> None:
+    schedule = WindowSchedule(RULES)
+    schedule.resume_after(0)
+    schedule.saw(1000, 1100, 0)
+    assert schedule.next_first == 1000
+    schedule.resume_after(1200)
+    assert schedule.next_first == 1300
+
+
 def test_windows_passed_over_are_counted() -> None:
     schedule = WindowSchedule(RULES)
     assert schedule.skip_to(500) == 0
