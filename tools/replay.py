@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from umamba_rt.cli import Parser, guarded
+from umamba_rt.wire.fault_switches import SWITCHES, FaultError, parse_faults
 
 if TYPE_CHECKING:  # --help must not wait for numpy
     from umamba_rt.core.inventory import Inventory
@@ -68,6 +69,30 @@ _speed.__name__, _time_ns.__name__ = "speed (a number above 0, or max)", "time (
 _seconds.__name__, _port.__name__ = "number of seconds", "port"
 
 
+def _count(text: str) -> int:
+    if int(text) < 0:
+        raise ValueError(text)
+    return int(text)
+
+
+_count.__name__ = "whole number"
+
+
+def _add_faults(parser: argparse.ArgumentParser) -> None:
+    names = "; ".join(f"{s.name}{'=' * bool(s.takes)}{s.takes}: {s.meaning}" for s in SWITCHES)
+    faults = parser.add_argument_group(
+        "faults, to test clients with",
+        f"{names}. WHEN is a chance for each packet, or @N for each connection's N-th one.",
+    )
+    faults.add_argument(
+        "--fault", action="append", default=[], metavar="SWITCH", help="may be repeated"
+    )
+    faults.add_argument("--fault-seed", type=_count, default=0, metavar="N", help="(%(default)s)")
+    faults.add_argument(
+        "--fault-connections", type=_count, metavar="N", help="only the first N connections suffer"
+    )
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = Parser(prog="replay.py", description=__doc__.splitlines()[0] if __doc__ else None)
@@ -94,6 +119,7 @@ def build_parser() -> argparse.ArgumentParser:
     server.add_argument(
         "--linger", type=_seconds, default=5.0, metavar="S", help="open after the end (%(default)s)"
     )
+    _add_faults(parser)
     direct = parser.add_argument_group("without a server")
     direct.add_argument("--direct", action="store_true", help="run the core here, no socket")
     direct.add_argument("--checkpoint", type=Path, metavar="FILE", help="the model")
@@ -117,14 +143,21 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     if arguments.direct:
         if arguments.output is None:
             parser.error("--direct needs --output")
-        if arguments.loop or arguments.live:
-            parser.error("--direct goes neither with --loop nor with --live")
+        for name in ("loop", "live", "fault"):
+            if getattr(arguments, name):
+                parser.error(f"--direct does not go with --{name}")
     else:
         for name in ("checkpoint", "output", "config", "inventory"):
             if getattr(arguments, name) is not None:
                 parser.error(f"--{name} goes with --direct only")
     if None not in (arguments.start, arguments.end) and arguments.start >= arguments.end:
         parser.error("--start is not before --end")
+    try:
+        arguments.faults = parse_faults(
+            arguments.fault, seed=arguments.fault_seed, connections=arguments.fault_connections
+        )
+    except FaultError as error:
+        parser.error(f"--fault {error}")
     return arguments
 
 
@@ -208,7 +241,14 @@ async def _serve(timeline: Timeline, arguments: argparse.Namespace) -> None:
     from umamba_rt.io.replay_server import ReplayServer, ServerOptions
 
     speed = None if math.isinf(arguments.speed) else arguments.speed
-    options = ServerOptions(arguments.host, arguments.port, speed, arguments.linger, arguments.live)
+    options = ServerOptions(
+        arguments.host,
+        arguments.port,
+        speed,
+        arguments.linger,
+        arguments.live,
+        faults=arguments.faults,
+    )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -103,6 +103,9 @@ def test_help_starts_in_under_half_a_second() -> None:
         ["--demo", "--output", "x.jsonl"],
         ["--demo", "--direct"],
         ["--demo", "--direct", "--output", "x.jsonl", "--loop"],
+        ["--demo", "--direct", "--output", "x.jsonl", "--fault", "http"],
+        ["--demo", "--fault", "drop=2"],
+        ["--demo", "--fault-seed", "-1"],
     ],
 )
 def test_contradiction_is_a_usage_error(
@@ -112,6 +115,14 @@ def test_contradiction_is_a_usage_error(
         tool.main(arguments)
     assert caught.value.code == 64
     assert "replay.py: " in capsys.readouterr().err
+
+
+def test_fault_that_cannot_be_read_is_named(
+    tool: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        tool.main(["--demo", "--fault", "drop=0.1", "--fault", "dely=2"])
+    assert "--fault dely=2: no fault 'dely', expected delay" in capsys.readouterr().err
 
 
 def test_archive_that_is_missing_is_unavailable(
@@ -134,6 +145,19 @@ def test_replay_at_full_speed_sends_all_and_ends_with_0() -> None:
         packets = take(listener(port), lambda p: p.seqnum == DEMO_RECORDS)
         assert [p.seqnum for p in packets] == list(range(1, DEMO_RECORDS + 1))
         assert process.wait(timeout=10) == 0
+
+
+def test_faults_lose_the_same_packets_at_each_start_and_of_disturbed_connections_only() -> None:
+    words = ("--port", "0", "--speed", "max", "--fault", "drop=0.2", "--fault", "duplicate=0.2")
+    seen = []
+    for seed in ("7", "7", "8"):
+        with demo(*words, "--fault-seed", seed, "--fault-connections", "1") as (_, port):
+            disturbed = take(listener(port), lambda p: p.seqnum == DEMO_RECORDS)
+            whole = take(listener(port), lambda p: p.seqnum == DEMO_RECORDS)
+        assert [p.seqnum for p in whole] == list(range(1, DEMO_RECORDS + 1))
+        seen.append([p.seqnum for p in disturbed])
+    assert seen[0] == seen[1] != seen[2]
+    assert 0.7 * DEMO_RECORDS < len(set(seen[0])) < 0.9 * DEMO_RECORDS
 
 
 def test_select_start_and_end_choose_a_part() -> None:
