@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from umamba_rt.core.calibration import COUNTS
 from umamba_rt.core.ids import GroupId
-from umamba_rt.core.preprocess import normalise
+from umamba_rt.core.preprocess import prepare
 from umamba_rt.core.quality import Quality
 from umamba_rt.core.window import Window
 from umamba_rt.engine import load_engine
@@ -124,7 +125,9 @@ def test_every_queued_window_is_estimated_before_the_end(engine: Engine) -> None
     )
     worker.start()
     assert worker.stop(60.0)
-    expected = engine.run(normalise(np.stack([t.window.samples for t in tasks]), "std")).magnitude
+    samples = np.stack([one.window.samples for one in tasks])
+    raw = prepare(samples, [COUNTS] * len(tasks), "std", amplitude=False)
+    expected = engine.run(raw).magnitude
     got = [message.magnitude for message, _ in sent]
     np.testing.assert_allclose(got, expected, atol=1e-5)
     assert [arrived for _, arrived in sent] == [one.arrived_ns for one in tasks]

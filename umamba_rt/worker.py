@@ -14,7 +14,7 @@ import numpy as np
 import structlog
 
 from umamba_rt.core.ids import GroupId
-from umamba_rt.core.preprocess import normalise
+from umamba_rt.core.preprocess import prepare
 from umamba_rt.core.window import Window
 from umamba_rt.engine.base import Engine
 from umamba_rt.errors import ModelError
@@ -118,7 +118,10 @@ def estimates(engine: Engine, windows: Sequence[Window]) -> list[Magnitude | Non
         windows: B windows, raw.
     """
     samples = np.stack([window.samples for window in windows])
-    output = engine.run(normalise(samples, engine.norm))
+    calibrations = [window.calibration for window in windows]
+    output = engine.run(
+        prepare(samples, calibrations, engine.norm, amplitude=engine.amplitude_features)
+    )
     messages = magnitudes_of(windows, output, engine.identity)
     return [message if math.isfinite(message.magnitude) else None for message in messages]
 

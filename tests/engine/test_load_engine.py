@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from umamba_rt.core.preprocess import ModelInput
 from umamba_rt.engine import load_engine
 from umamba_rt.errors import CheckpointError, UnavailableError
 from umamba_rt.models import untrained
@@ -35,8 +36,8 @@ def test_engine_of_a_checkpoint_gives_the_numbers_of_its_model(tmp_path: Path) -
     assert engine.identity.trained
     assert engine.identity.version == "2026.1"
     batch = np.random.default_rng(0).standard_normal((2, 3, 3001), dtype=np.float32)
-    expected = load_engine(None, name="v2", seed=9).run(batch)
-    assert np.array_equal(engine.run(batch).magnitude, expected.magnitude)
+    expected = load_engine(None, name="v2", seed=9).run(ModelInput(batch))
+    assert np.array_equal(engine.run(ModelInput(batch)).magnitude, expected.magnitude)
 
 
 def test_checkpoint_of_the_other_model_is_an_error(tmp_path: Path) -> None:

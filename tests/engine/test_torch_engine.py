@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from umamba_rt.core.estimate import BatchOutput, Float32Array, ModelName
+from umamba_rt.core.preprocess import ModelInput
 from umamba_rt.engine.base import Engine
 from umamba_rt.engine.torch_engine import TorchEngine
 from umamba_rt.errors import ModelError
@@ -21,7 +22,7 @@ def windows(count: int, seed: int = 0) -> Float32Array:
 
 def test_v2_gives_the_numbers_of_the_model() -> None:
     model, batch = untrained("v2"), windows(4)
-    output = TorchEngine(model).run(batch)
+    output = TorchEngine(model).run(ModelInput(batch))
     with torch.no_grad():
         expected = model(torch.tensor(batch)).numpy()
     np.testing.assert_allclose(output.magnitude, expected, rtol=1e-5, atol=1e-5)
@@ -31,7 +32,7 @@ def test_v2_gives_the_numbers_of_the_model() -> None:
 
 def test_v1_gives_the_curve_of_the_model_and_its_mean() -> None:
     model, batch = untrained("v1"), windows(3)
-    output = TorchEngine(model).run(batch)
+    output = TorchEngine(model).run(ModelInput(batch))
     with torch.no_grad():
         expected = model(torch.tensor(batch)).numpy()
     assert output.evolution is not None
@@ -42,7 +43,7 @@ def test_v1_gives_the_curve_of_the_model_and_its_mean() -> None:
 
 @pytest.mark.parametrize("name", ["v1", "v2"])
 def test_empty_batch_gives_an_empty_answer(name: ModelName) -> None:
-    output = TorchEngine(untrained(name)).run(windows(0))
+    output = TorchEngine(untrained(name)).run(ModelInput(windows(0)))
     assert output.magnitude.shape == (0,)
     assert (output.evolution is None) == (name == "v2")
     if output.evolution is not None:
@@ -60,31 +61,31 @@ def test_empty_batch_gives_an_empty_answer(name: ModelName) -> None:
 )
 def test_batch_of_another_shape_or_dtype_is_our_bug(batch: Float32Array) -> None:
     with pytest.raises(ModelError, match="expected float32"):
-        TorchEngine(untrained("v2")).run(batch)
+        TorchEngine(untrained("v2")).run(ModelInput(batch))
 
 
 def test_batch_that_cannot_be_written_to_is_taken_and_left_alone() -> None:
     batch = windows(2)
     kept = batch.copy()
     batch.flags.writeable = False
-    TorchEngine(untrained("v2")).run(batch)
+    TorchEngine(untrained("v2")).run(ModelInput(batch))
     assert np.array_equal(batch, kept)
 
 
 @pytest.mark.parametrize("name", ["v1", "v2"])
 def test_window_of_nan_spoils_only_its_own_number(name: ModelName) -> None:
     engine, batch = TorchEngine(untrained(name)), windows(3)
-    clean = engine.run(batch).magnitude
+    clean = engine.run(ModelInput(batch)).magnitude
     batch[1, 0, 100:] = np.nan
-    found = engine.run(batch).magnitude
+    found = engine.run(ModelInput(batch)).magnitude
     assert np.isnan(found).tolist() == [False, True, False]
     np.testing.assert_allclose(found[[0, 2]], clean[[0, 2]], rtol=1e-5, atol=1e-5)
 
 
 def test_window_gives_the_same_number_in_any_batch() -> None:
     engine, batch = TorchEngine(untrained("v2")), windows(13)
-    together = engine.run(batch).magnitude
-    alone = [engine.run(window[None]).magnitude[0] for window in batch]
+    together = engine.run(ModelInput(batch)).magnitude
+    alone = [engine.run(ModelInput(window[None])).magnitude[0] for window in batch]
     np.testing.assert_allclose(together, alone, rtol=1e-5, atol=1e-5)
 
 
@@ -98,11 +99,11 @@ def test_engine_says_what_it_wants() -> None:
 def test_model_that_is_changed_later_does_not_change_the_engine() -> None:
     model, batch = untrained("v2"), windows(1)
     engine = TorchEngine(model)
-    before = engine.run(batch).magnitude
+    before = engine.run(ModelInput(batch)).magnitude
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.zero_()
-    assert np.array_equal(engine.run(batch).magnitude, before)
+    assert np.array_equal(engine.run(ModelInput(batch)).magnitude, before)
 
 
 def test_model_without_identity_is_refused() -> None:
@@ -112,12 +113,12 @@ def test_model_without_identity_is_refused() -> None:
 
 def test_two_models_run_at_once_in_two_threads() -> None:
     engines, batch = [TorchEngine(untrained("v1")), TorchEngine(untrained("v2"))], windows(4)
-    expected = [engine.run(batch).magnitude for engine in engines]
+    expected = [engine.run(ModelInput(batch)).magnitude for engine in engines]
     found: list[list[BatchOutput]] = [[], []]
 
     def work(k: int) -> None:
         for _ in range(5):
-            found[k].append(engines[k].run(batch))
+            found[k].append(engines[k].run(ModelInput(batch)))
 
     threads = [threading.Thread(target=work, args=(k,)) for k in range(2)]
     for thread in threads:
@@ -134,5 +135,7 @@ def test_two_models_run_at_once_in_two_threads() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_cuda_gives_the_numbers_of_the_cpu() -> None:
     model, batch = untrained("v2"), windows(4)
-    found = TorchEngine(model, device="cuda").run(batch).magnitude
-    np.testing.assert_allclose(found, TorchEngine(model).run(batch).magnitude, rtol=1e-3, atol=1e-3)
+    found = TorchEngine(model, device="cuda").run(ModelInput(batch)).magnitude
+    np.testing.assert_allclose(
+        found, TorchEngine(model).run(ModelInput(batch)).magnitude, rtol=1e-3, atol=1e-3
+    )

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from tests.models.independent import Net, State, random_state, run
 from tests.models.legacy_files import write_pt
+from umamba_rt.core.preprocess import ModelInput
 from umamba_rt.engine.torch_engine import TorchEngine
 from umamba_rt.models import UMambaV2, load
 from umamba_rt.models.state import Model
@@ -106,7 +107,7 @@ def test_engine_equals_the_second_writing_to_1e_4(net: Net, tmp_path: Path) -> N
     exact = {k: t.double() if t.is_floating_point() else t for k, t in state.items()}
     with torch.no_grad():
         (expected,) = run(net, exact, batch.double())
-    output = TorchEngine(_loaded(net, state, tmp_path), threads=1).run(batch.numpy())
+    output = TorchEngine(_loaded(net, state, tmp_path), threads=1).run(ModelInput(batch.numpy()))
     found = output.magnitude if output.evolution is None else output.evolution
     np.testing.assert_allclose(found, expected.numpy(), rtol=1e-4, atol=1e-4)
     if output.evolution is not None:

@@ -77,6 +77,7 @@ def test_metadata_holds_everything_in_one_json_entry(tmp_path: Path) -> None:
         "rate_hz": 100.0,
         "samples": 99,
         "components": "ZNE",
+        "amplitude": False,
     }
     assert header["training"] == {"epochs": 3}
     assert header["config"] == model.config.to_dict()

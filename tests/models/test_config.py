@@ -29,6 +29,7 @@ def test_defaults_are_those_of_the_specification() -> None:
         "kernel_size": 7,
         "strides": [2, 2, 2, 2],
         "n_blocks_per_stage": [2, 2, 2, 2],
+        "amplitude_features": False,
         "pooling_type": "avg",
         "hidden_dims": [128, 64],
         "dropout": 0.3,

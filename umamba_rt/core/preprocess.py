@@ -1,16 +1,56 @@
-"""The one normalisation of a window: live, in replay, in training and in evaluation."""
+"""The one preparation of a window: live, in replay, in training and in evaluation."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from umamba_rt.core.amplitude import amplitude_features
+from umamba_rt.core.calibration import Calibration
 from umamba_rt.core.estimate import Float32Array
 
 Norm: TypeAlias = Literal["std", "peak", "none"]
 EPSILON = 1e-10
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInput:
+    """A batch of windows as a model wants them.
+
+    Attributes:
+        samples: shape ``(B, 3, n)``, order Z N E, normalised.
+        amplitude: shape ``(B, N_AMPLITUDE)``, see `umamba_rt.core.amplitude`; None for a model
+            that does not ask for it.
+    """
+
+    samples: Float32Array
+    amplitude: Float32Array | None = None
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+
+def prepare(
+    windows: NDArray[np.floating],
+    calibrations: Sequence[Calibration],
+    norm: Norm,
+    *,
+    amplitude: bool,
+) -> ModelInput:
+    """Make a model's input of raw windows.
+
+    Args:
+        windows: shape ``(B, 3, n)``, order Z N E, counts at 100 Hz, finite.
+        calibrations: of each window.
+        norm: see `normalise`.
+        amplitude: whether the model wants the amplitude features.
+    """
+    features = amplitude_features(windows, calibrations) if amplitude else None
+    return ModelInput(normalise(windows, norm), features)
 
 
 def normalise(windows: NDArray[np.floating], norm: Norm) -> Float32Array:

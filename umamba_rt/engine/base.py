@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from umamba_rt.core.estimate import BatchOutput, Float32Array, ModelIdentity
-from umamba_rt.core.preprocess import Norm
+from umamba_rt.core.estimate import BatchOutput, ModelIdentity
+from umamba_rt.core.preprocess import ModelInput, Norm
 
 
 class Engine(Protocol):
@@ -19,6 +19,11 @@ class Engine(Protocol):
     @property
     def norm(self) -> Norm:
         """The preprocessing that the weights want."""
+        ...
+
+    @property
+    def amplitude_features(self) -> bool:
+        """Whether the weights want the amplitude features, too."""
         ...
 
     @property
@@ -36,17 +41,18 @@ class Engine(Protocol):
         """Name of the backend, for messages."""
         ...
 
-    def run(self, batch: Float32Array) -> BatchOutput:
+    def run(self, batch: ModelInput) -> BatchOutput:
         """Estimate the magnitudes of preprocessed windows.
 
         Windows do not see each other: a window's numbers do not depend on the batch it came in
         (to about 1e-5), and one that holds NaN spoils only its own.
 
         Args:
-            batch: shape ``(B, 3, in_samples)``, order Z N E; B may be 0.
+            batch: samples of shape ``(B, 3, in_samples)``, order Z N E; B may be 0. Without its
+                amplitude, a model that wants it takes the unit of all windows for unknown.
 
         Raises:
-            ModelError: the array has another shape or dtype.
+            ModelError: an array has another shape or dtype.
         """
         ...
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from umamba_rt.core.amplitude import N_AMPLITUDE, unknown_amplitude
 from umamba_rt.core.estimate import BatchOutput, Float32Array, ModelIdentity
-from umamba_rt.core.preprocess import Norm
+from umamba_rt.core.preprocess import ModelInput, Norm
 from umamba_rt.engine.batch_threads import one_torch_thread_each, part_size
 from umamba_rt.engine.fold import folded
 from umamba_rt.errors import ModelError
@@ -32,6 +33,7 @@ class TorchEngine:
             raise ModelError("a model without identity: neither loaded nor seeded")
         self.identity: ModelIdentity = model.identity
         self.norm: Norm = model.config.norm
+        self.amplitude_features = model.config.amplitude_features
         self.in_samples = model.config.in_samples
         self.rate_hz = model.config.sampling_rate
         self._components = model.config.in_channels
@@ -41,24 +43,26 @@ class TorchEngine:
         on_cpu = self._device.type == "cpu"
         self._pool = one_torch_thread_each(self._threads) if on_cpu else None
 
-    def run(self, batch: Float32Array) -> BatchOutput:
+    def run(self, batch: ModelInput) -> BatchOutput:
         """Estimate the magnitudes of preprocessed windows; see `Engine.run`."""
-        expected = (self._components, self.in_samples)
-        if batch.ndim != 3 or batch.shape[1:] != expected or batch.dtype != np.float32:
-            wanted = f"float32 (B, {self._components}, {self.in_samples})"
-            raise ModelError(f"batch: found {batch.dtype} {batch.shape}, expected {wanted}")
+        _require("samples", batch.samples, (len(batch), self._components, self.in_samples))
         if not len(batch):
             return self._output(np.zeros((0, self.in_samples), np.float32))
-        # A copy: torch warns of arrays that cannot be written to, and 36 kB a window is nothing.
-        windows = torch.tensor(batch)
+        # Copies: torch warns of arrays that cannot be written to, and 36 kB a window is nothing.
+        inputs = [torch.tensor(batch.samples)]
+        if self.amplitude_features and batch.amplitude is not None:
+            _require("amplitude", batch.amplitude, (len(batch), N_AMPLITUDE))
+            inputs.append(torch.tensor(batch.amplitude))
         if self._pool is None:
-            return self._output(self._infer(windows))
-        parts = torch.split(windows, part_size(len(batch), self._threads))
-        return self._output(np.concatenate(list(self._pool.map(self._infer, parts))))
+            return self._output(self._infer(*inputs))
+        size = part_size(len(batch), self._threads)
+        parts = [torch.split(x, size) for x in inputs]
+        return self._output(np.concatenate(list(self._pool.map(self._infer, *parts))))
 
-    def _infer(self, windows: torch.Tensor) -> Float32Array:
+    def _infer(self, *inputs: torch.Tensor) -> Float32Array:
         with torch.inference_mode():  # a setting of the thread, not of the process
-            values: Float32Array = self._model(windows.to(self._device)).cpu().numpy()
+            there = [x.to(self._device) for x in inputs]
+            values: Float32Array = self._model(*there).cpu().numpy()
         return values
 
     def _output(self, values: Float32Array) -> BatchOutput:
@@ -70,4 +74,10 @@ class TorchEngine:
 
     def warm_up(self) -> None:
         """Run a window of zeros: compiles the scan or takes it from the cache."""
-        self.run(np.zeros((1, self._components, self.in_samples), np.float32))
+        zeros = np.zeros((1, self._components, self.in_samples), np.float32)
+        self.run(ModelInput(zeros, unknown_amplitude(1)))
+
+
+def _require(what: str, array: Float32Array, shape: tuple[int, ...]) -> None:
+    if array.shape != shape or array.dtype != np.float32:
+        raise ModelError(f"{what}: found {array.dtype} {array.shape}, expected float32 {shape}")

@@ -38,6 +38,7 @@ class UMambaConfig:
         kernel_size: of every convolution but the 1x1 ones; odd.
         strides: of each stage.
         n_blocks_per_stage: residual blocks of each stage.
+        amplitude_features: also take what the normalisation removes (`umamba_rt.core.amplitude`).
 
     Raises:
         ValueError: on construction; its text lists everything that is wrong.
@@ -55,6 +56,7 @@ class UMambaConfig:
     kernel_size: int = 7
     strides: tuple[int, ...] = (2, 2, 2, 2)
     n_blocks_per_stage: tuple[int, ...] = (2, 2, 2, 2)
+    amplitude_features: bool = False
 
     def __post_init__(self) -> None:
         problems = self.problems()
@@ -81,7 +83,7 @@ class UMambaConfig:
             ("n_blocks_per_stage", MAX_BLOCKS),
         ):
             found += _whole_list(key, getattr(self, key), self.n_stages, highest)
-        return found
+        return found + _truth("amplitude_features", self.amplitude_features)
 
     def map_lengths(self) -> tuple[int, ...]:
         """Lengths of the maps: the stem's, then each stage's; 3001, 1501, 751, 376, 188."""
@@ -179,8 +181,7 @@ class V1Config(UMambaConfig):
         """Say everything that is wrong, one line each; empty for a usable config."""
         found = UMambaConfig.problems(self)
         for key in ("stem_skip", "deep_supervision"):
-            if not isinstance(getattr(self, key), bool):
-                found.append(f"{key}: found {getattr(self, key)!r}, expected true or false")
+            found += _truth(key, getattr(self, key))
         if isinstance(self.n_stages, int):
             if self.n_stages < 2 and not self.stem_skip:
                 found.append(f"n_stages: found {self.n_stages}, expected 2 or more here")
@@ -206,6 +207,10 @@ class V1Config(UMambaConfig):
 
 ModelConfig: TypeAlias = V1Config | V2Config
 CONFIGS: dict[ModelName, type[V1Config] | type[V2Config]] = {"v1": V1Config, "v2": V2Config}
+
+
+def _truth(key: str, value: object) -> list[str]:
+    return [] if isinstance(value, bool) else [f"{key}: found {value!r}, expected true or false"]
 
 
 def _is_number(value: object) -> bool:

@@ -26,17 +26,24 @@ class Preprocessing:
         rate_hz: sampling rate, Hz.
         samples: length of a window.
         components: order of the components, one letter each.
+        amplitude: whether the amplitude features are wanted, too.
     """
 
     norm: Norm
     rate_hz: float
     samples: int
     components: str = COMPONENT_ORDER
+    amplitude: bool = False
 
     @classmethod
     def of(cls, config: ModelConfig) -> Preprocessing:
         """Return what a model of this config wants."""
-        return cls(config.norm, config.sampling_rate, config.in_samples)
+        return cls(
+            config.norm,
+            config.sampling_rate,
+            config.in_samples,
+            amplitude=config.amplitude_features,
+        )
 
 
 @dataclass(frozen=True, slots=True)

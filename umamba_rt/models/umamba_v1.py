@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional
 
+from umamba_rt.core.amplitude import N_AMPLITUDE
 from umamba_rt.core.estimate import ModelIdentity
 from umamba_rt.core.preprocess import Norm
+from umamba_rt.models.amplitude import given_or_unknown
 from umamba_rt.models.config import V1Config
 from umamba_rt.models.decoder import UMambaDecoder
 from umamba_rt.models.encoder import UMambaEncoder
@@ -45,6 +47,7 @@ class UMambaV1(nn.Module):
         deep_supervision: bool = False,
         *,
         stem_skip: bool = True,
+        amplitude_features: bool = False,
         in_samples: int = 3001,
     ) -> None:
         super().__init__()
@@ -60,24 +63,32 @@ class UMambaV1(nn.Module):
             "n_conv_per_stage_decoder": n_conv_per_stage_decoder,
             "deep_supervision": deep_supervision,
             "stem_skip": stem_skip,
+            "amplitude_features": amplitude_features,
             "in_samples": in_samples,
         }
         self.config = V1Config.from_dict(given)
         self.encoder = UMambaEncoder.from_config(self.config)
         self.decoder = UMambaDecoder.from_config(self.config)
+        if self.config.amplitude_features:
+            self.amplitude = nn.Linear(N_AMPLITUDE, self.config.features_per_stage[-1])
 
-    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
+    def forward(self, x: Tensor, amplitude: Tensor | None = None) -> Tensor | tuple[Tensor, ...]:
         """Estimate the magnitude at each sample.
 
         Args:
             x: preprocessed windows, shape ``(B, 3, N)``.
+            amplitude: with ``amplitude_features``, shape ``(B, N_AMPLITUDE)``; None: the unit of
+                all windows is not known. It is added to the coarsest map at all times alike.
 
         Returns:
             Shape ``(B, N)``, magnitude units; the window's magnitude is the mean over time. In
             training with ``deep_supervision`` a tuple of such, one for each decoder stage, finest
             first. A coarser output is interpolated linearly to N.
         """
-        outputs = [_to_length(y, x.shape[-1]) for y in self.decoder(self.encoder(x))]
+        maps = self.encoder(x)
+        if self.config.amplitude_features:
+            maps[-1] = maps[-1] + self.amplitude(given_or_unknown(amplitude, x))[:, :, None]
+        outputs = [_to_length(y, x.shape[-1]) for y in self.decoder(maps)]
         return tuple(outputs) if self.config.deep_supervision and self.training else outputs[0]
 
 

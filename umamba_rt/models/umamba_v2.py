@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
+from umamba_rt.core.amplitude import N_AMPLITUDE
 from umamba_rt.core.estimate import ModelIdentity
 from umamba_rt.core.preprocess import Norm
+from umamba_rt.models.amplitude import given_or_unknown
 from umamba_rt.models.config import Pooling, V2Config
 from umamba_rt.models.encoder import UMambaEncoder
 
@@ -43,6 +46,7 @@ class UMambaV2(nn.Module):
         hidden_dims: Sequence[int] = (128, 64),
         dropout: float = 0.3,
         *,
+        amplitude_features: bool = False,
         in_samples: int = 3001,
     ) -> None:
         super().__init__()
@@ -58,6 +62,7 @@ class UMambaV2(nn.Module):
             "pooling_type": pooling_type,
             "hidden_dims": hidden_dims,
             "dropout": dropout,
+            "amplitude_features": amplitude_features,
             "in_samples": in_samples,
         }
         self.config = V2Config.from_dict(given)
@@ -66,9 +71,20 @@ class UMambaV2(nn.Module):
         self.pooling = nn.AdaptiveAvgPool1d(1) if average else nn.AdaptiveMaxPool1d(1)
         self.regression_head = _head(self.config)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map preprocessed windows, shape ``(B, 3, N)``, to magnitudes, shape ``(B,)``."""
+    def forward(self, x: Tensor, amplitude: Tensor | None = None) -> Tensor:
+        """Estimate the magnitude of each window.
+
+        Args:
+            x: preprocessed windows, shape ``(B, 3, N)``.
+            amplitude: with ``amplitude_features``, shape ``(B, N_AMPLITUDE)``; None: the unit of
+                all windows is not known.
+
+        Returns:
+            Shape ``(B,)``, magnitude units.
+        """
         pooled = self.pooling(self.encoder(x)[-1]).squeeze(-1)
+        if self.config.amplitude_features:
+            pooled = torch.cat((pooled, given_or_unknown(amplitude, x)), dim=1)
         magnitude: Tensor = self.regression_head(pooled)
         return magnitude.squeeze(-1)
 
@@ -76,7 +92,7 @@ class UMambaV2(nn.Module):
 def _head(config: V2Config) -> nn.Sequential:
     """Linear, LeakyReLU and dropout for each hidden width, then one number."""
     layers: list[nn.Module] = []
-    width = config.features_per_stage[-1]
+    width = config.features_per_stage[-1] + N_AMPLITUDE * config.amplitude_features
     for hidden in config.hidden_dims:
         layers += [nn.Linear(width, hidden), nn.LeakyReLU(inplace=True), nn.Dropout(config.dropout)]
         width = hidden
