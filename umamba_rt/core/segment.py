@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Flag, auto
 from typing import TypeAlias
 
 import numpy as np
@@ -11,6 +12,29 @@ from numpy.typing import NDArray
 from umamba_rt.core.ids import SourceId
 
 SampleArray: TypeAlias = NDArray[np.int32] | NDArray[np.float32] | NDArray[np.float64]
+
+
+class RecordFlag(Flag):
+    """What a record's header says of its samples and its clock.
+
+    Source: SEED 2.4, fixed section of data header, fields 12 to 14; miniSEED 3 keeps them as bits
+    of its own flags and under ``/FDSN``.
+    """
+
+    LEAP_ADDED = auto()  # a positive leap second happened during the record
+    LEAP_REMOVED = auto()  # a negative one
+    CLOCK_LOCKED = auto()  # many dataloggers never set it: its absence says nothing
+    TIME_QUESTIONABLE = auto()
+    AMPLIFIER_SATURATED = auto()
+    DIGITIZER_CLIPPED = auto()
+    SPIKES = auto()
+    GLITCHES = auto()
+    MISSING_PADDED = auto()  # missing samples stand in it as some value
+    TELEMETRY_ERROR = auto()
+    FILTER_CHARGING = auto()
+
+
+NO_FLAGS = RecordFlag(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +47,7 @@ class Segment:
         rate_hz: sampling rate, Hz; > 0.
         samples: shape ``(n,)``, n >= 1, in the unit of the record (counts).
         timing_quality: blockette 1001's per cent, or None where the record does not say.
+        flags: what else the record says of its samples and its clock.
     """
 
     source_id: SourceId
@@ -30,6 +55,7 @@ class Segment:
     rate_hz: float
     samples: SampleArray
     timing_quality: int | None = None
+    flags: RecordFlag = NO_FLAGS
 
     @property
     def end_ns(self) -> int:
