@@ -10,6 +10,7 @@ from scipy import fft
 from umamba_rt.core.calibration import Unit
 from umamba_rt.core.estimate import Float32Array
 from umamba_rt.training.synthetic import damage
+from umamba_rt.training.synthetic.arrival import Arrival, draw_arrival, expected_snr_db
 from umamba_rt.training.synthetic.grid import RATE_HZ, Float64Array, fine_grid
 from umamba_rt.training.synthetic.instrument import Instrument, draw_instrument
 from umamba_rt.training.synthetic.noise import (
@@ -20,12 +21,7 @@ from umamba_rt.training.synthetic.noise import (
     psd_of,
 )
 from umamba_rt.training.synthetic.path import draw_path
-from umamba_rt.training.synthetic.phases import (
-    Arrival,
-    displacement_spectrum,
-    draw_arrival,
-    expected_snr_db,
-)
+from umamba_rt.training.synthetic.phases import displacement_spectrum
 from umamba_rt.training.synthetic.scenario import (
     DEFAULT,
     ScenarioRanges,

@@ -69,7 +69,7 @@ def draw_noise_psd(rng: np.random.Generator, instrument: Instrument) -> Float64A
     Returns:
         One-sided, unit^2/Hz, shape ``(72,)``.
     """
-    long, sea, town = rng.normal([0.35, 0.45, 0.5], [0.2, 0.15, 0.22])
+    long, sea, town = rng.normal([0.35, 0.45, 0.5], [0.2, 0.15, 0.27])
     parts = np.array([long, long, sea, 0.5 * (sea + town), town, town]) + rng.normal(0.0, 0.05, 6)
     part = np.interp(np.log(COARSE_HZ), _CONTROL, np.clip(parts, 0.02, 1.1))
     ground = LOW_NOISE_DB + part * (HIGH_NOISE_DB - LOW_NOISE_DB)

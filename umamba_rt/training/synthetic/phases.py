@@ -2,242 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cache
-
 import numpy as np
 from scipy import fft
 
 from umamba_rt.core.estimate import Float32Array
+from umamba_rt.training.synthetic.arrival import Arrival
 from umamba_rt.training.synthetic.grid import (
     COARSE_HZ,
     RATE_HZ,
     Complex64Array,
     FineGrid,
-    Float64Array,
 )
-from umamba_rt.training.synthetic.path import Path
-from umamba_rt.training.synthetic.scenario import Earthquake
 from umamba_rt.training.synthetic.site import Site
-from umamba_rt.training.synthetic.source import Radiation, Rupture, source_spectrum
-
-FREE_SURFACE = 2.0
-# Boore and Thompson (2015), BSSA 105, table 1: duration that the path adds, s, for active crust.
-_DURATION_KM = (0.0, 7.0, 45.0, 125.0, 175.0, 270.0, 400.0)
-_DURATION_S = (0.0, 2.4, 8.4, 10.9, 17.4, 34.2, 54.5)
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """One earthquake's waves on their way to one site.
-
-    Attributes:
-        place: of the hypocentre.
-        path: between.
-        rupture: of the source.
-        radiation: towards this site.
-        distance_km: effective, of the strongest parts of the rupture.
-        strength: of each subevent where it arrives, relative to ``distance_km``.
-        shift_km: how much farther than the first each subevent lies.
-        log_p, log_s: natural log of the displacement spectrum's amplitude without the source's
-            shape, P on the vertical and S on both horizontals together, m s, on ``COARSE_HZ``.
-        p_corner: P over S corner frequency.
-        azimuth_rad: of the ray at the site.
-    """
-
-    place: Earthquake
-    path: Path
-    rupture: Rupture
-    radiation: Radiation
-    distance_km: float
-    strength: Float64Array
-    shift_km: Float64Array
-    log_p: Float64Array
-    log_s: Float64Array
-    p_corner: float
-    azimuth_rad: float
-
-
-def draw_arrival(
-    rng: np.random.Generator,
-    place: Earthquake,
-    path: Path,
-    rupture: Rupture,
-    radiation: Radiation,
-    site: Site,
-) -> Arrival:
-    """The strength with which a rupture arrives.
-
-    Distances saturate near the source by ``h = 10^(-0.405 + 0.235 M)`` of each subevent
-    (Yenier and Atkinson 2015, BSSA 105, eq. 11). P corners lie at 1.3 to 1.6 times those of S
-    (Madariaga 1976, BSSA 66).
-
-    Source: Boore (2003), eq. 5 to 7: C = R V F / (4 pi rho beta^3 R0); V is in the radiation.
-    """
-    along = rng.uniform(-1.0, 1.0)
-    r = place.hypocentral_km
-    x = rupture.position_km
-    distance = np.sqrt(np.maximum(r * r + x * x - 2.0 * r * x * along, 1.0))
-    part_mw = (np.log10(rupture.moment_n_m * rupture.weight) - 9.1) / 1.5
-    effective = np.hypot(distance, 10.0 ** (-0.405 + 0.235 * part_mw))
-    spreading = path.log_spreading(effective, shear=True)
-    energy = rupture.weight ** (2 / 3) * np.exp(2.0 * spreading)
-    mean_km = float(np.exp(np.sum(energy * np.log(effective)) / np.sum(energy)))
-    at_mean = np.array([mean_km])
-    strength = rupture.weight * np.exp(spreading - path.log_spreading(at_mean, shear=True))
-    common = np.log(rupture.moment_n_m) - np.log(4e3 * np.pi * path.density_kg_m3)
-
-    def level(velocity: float, factor: float, *, shear: bool) -> Float64Array:
-        return np.asarray(
-            common
-            - 3.0 * np.log(velocity)
-            + np.log(FREE_SURFACE * factor)
-            + path.log_spreading(at_mean, shear=shear)
-            + path.log_attenuation(mean_km, shear=shear)
-        )
-
-    shear_factor = float(np.hypot(radiation.sv, radiation.sh))
-    return Arrival(
-        place=place,
-        path=path,
-        rupture=rupture,
-        radiation=radiation,
-        distance_km=mean_km,
-        strength=strength,
-        shift_km=np.maximum(distance - distance[0], -rupture.delay_s * 0.9 * path.beta_m_s / 1e3),
-        log_p=level(path.alpha_m_s, 0.9 * abs(radiation.p), shear=False) + site.log_p,
-        log_s=level(path.beta_m_s, shear_factor, shear=True) + site.log_s,
-        p_corner=rng.uniform(1.3, 1.6),
-        azimuth_rad=rng.uniform(0.0, 2 * np.pi),
-    )
-
-
-def expected_snr_db(
-    arrival: Arrival, log_response: Float64Array, psd: Float64Array
-) -> Float64Array:
-    """Signal to noise of P and S, each in its best band.
-
-    Args:
-        arrival: the earthquake.
-        log_response: natural log of the output over ground acceleration, on ``COARSE_HZ``.
-        psd: of the noise in the output, one-sided, on ``COARSE_HZ``.
-
-    Returns:
-        Of P and of S, dB.
-    """
-    duration = arrival.rupture.duration_s + path_duration_s(arrival.distance_km) + 0.3
-    to_output = 2.0 * log_response + 4.0 * np.log(2 * np.pi * COARSE_HZ) - np.log(psd)
-    found = []
-    for log_amplitude, factor, share in (
-        (arrival.log_p, arrival.p_corner, 0.5),
-        (arrival.log_s, 1.0, 1.0),
-    ):
-        corner = arrival.rupture.corner_hz * factor
-        log_ratio = 2.0 * log_amplitude - 2.0 * np.log1p((COARSE_HZ / corner) ** 2) + to_output
-        found.append(10.0 / np.log(10.0) * (log_ratio.max() + np.log(2.0 / (duration * share))))
-    return np.array(found)
-
-
-def path_duration_s(distance_km: float) -> float:
-    """Duration that the path adds to S, s. Source: Boore and Thompson (2015), table 1."""
-    return float(np.interp(distance_km, _DURATION_KM, _DURATION_S))
-
-
-@cache
-def _seconds(length: int) -> Float32Array:
-    return (np.arange(length) / RATE_HZ).astype(np.float32)
-
-
-def _body(length: int, first_s: float, duration_s: float, sharp: float) -> Float32Array:
-    """Mean power of scattered waves: a quick rise and an exponential fall; sum 1.
-
-    ``sharp`` is the share of a jump at the onset; the rest rises linearly first.
-    """
-    power = np.zeros(length, dtype=np.float32)
-    first = min(int(first_s * RATE_HZ), length - 1)
-    decay = np.float32(max(duration_s, 0.05) / 3.7)
-    after = _seconds(length)[: length - first] / decay
-    power[first:] = (np.float32(sharp) + np.float32(1.0 - sharp) * after) * np.exp(-after)
-    return np.asarray(power / power.sum(), dtype=np.float32)
-
-
-def _coda(length: int, first_s: float, lapse_s: float, rate_per_s: float) -> Float32Array:
-    """Mean power of a coda: ``t^-1.6 exp(-rate t)`` of the lapse time; sum 1.
-
-    Source: Aki and Chouet (1975), JGR 80, eq. 12 and 14.
-    """
-    power = np.zeros(length, dtype=np.float32)
-    first = min(int(first_s * RATE_HZ), length - 1)
-    after = _seconds(length)[: length - first]
-    rise = 1.0 - np.exp(-after / np.float32(0.1 * lapse_s + 0.5))
-    power[first:] = (
-        rise * (1.0 + after / np.float32(lapse_s)) ** np.float32(-1.6)
-        * np.exp(np.float32(-rate_per_s) * after)
-    )  # fmt: skip
-    return np.asarray(power / max(float(power.sum()), 1e-30), dtype=np.float32)
-
-
-@dataclass(frozen=True, slots=True)
-class _Train:
-    """A wave train before source and attenuation: direct pulses and scattered waves.
-
-    Attributes:
-        direct: seconds after the train's first arrival and energy share of each pulse.
-        power: mean power of the scattered waves, per sample.
-    """
-
-    direct: tuple[tuple[float, float], ...]
-    power: Float32Array
-
-
-def _p_train(rng: np.random.Generator, arrival: Arrival, length: int) -> _Train:
-    path = arrival.path
-    main_s = path.p_main_s - path.p_s
-    duration = 0.65 * path_duration_s(arrival.distance_km) * rng.lognormal(0.0, 0.25)
-    coherent = _coherent(rng, arrival)
-    share = 1.0 if main_s < 0.05 else rng.uniform(0.08, 0.3)
-    direct = [(0.0, coherent * share)]
-    scattered = (1.0 - coherent) * share * _body(length, 0.0, duration, 0.5 * coherent)
-    if share < 1.0:
-        direct.append((main_s, 0.5 * coherent * (1.0 - share)))
-        body = _body(length, main_s, duration, 0.2)
-        scattered += (1.0 - 0.5 * coherent) * (1.0 - share) * body
-    lapse = path.p_s + 1.0
-    scattered += rng.uniform(0.15, 0.45) * _coda(length, 0.0, lapse, _coda_rate(rng, arrival))
-    return _Train(tuple(direct), scattered)
-
-
-def _s_train(rng: np.random.Generator, arrival: Arrival, length: int) -> _Train:
-    path = arrival.path
-    main_s = path.s_main_s - path.s_s
-    duration = path_duration_s(arrival.distance_km) * rng.lognormal(0.0, 0.25)
-    coherent = _coherent(rng, arrival)
-    direct = [(main_s, 0.7 * coherent)]
-    scattered = (1.0 - 0.7 * coherent) * _body(length, main_s, duration, 0.5 * coherent)
-    if main_s > 0.05:
-        head = rng.uniform(0.01, 0.06)
-        direct.append((0.0, head * coherent))
-        scattered += head * _body(length, 0.0, duration, 0.2)
-    lapse = path.s_main_s + 1.0
-    coda = _coda(length, main_s, lapse, _coda_rate(rng, arrival))
-    scattered += rng.uniform(0.15, 0.45) * coda
-    return _Train(tuple(direct), scattered)
-
-
-def _coherent(rng: np.random.Generator, arrival: Arrival) -> float:
-    """Share of the energy in the direct pulse: most of it near, little of it far."""
-    scale = 400.0 if arrival.place.depth_km > 35.0 else 50.0
-    return float(np.clip(np.exp(-arrival.distance_km / scale) * rng.uniform(0.4, 1.0), 0.03, 0.8))
-
-
-def _coda_rate(rng: np.random.Generator, arrival: Arrival) -> float:
-    """Decay of coda power, 1/s, at the frequency that dominates: 2 pi f / Qc, Qc = 120 f^0.8."""
-    dominant = min(arrival.rupture.corner_hz, 6.0)
-    return float(2 * np.pi * dominant**0.2 / (120.0 * rng.lognormal(0.0, 0.3)))
+from umamba_rt.training.synthetic.source import source_spectrum
+from umamba_rt.training.synthetic.wavetrain import WaveTrain, p_train, s_train
 
 
 def _scatter(
-    rng: np.random.Generator, train: _Train, grid: FineGrid, onset: int, level: Float32Array
+    rng: np.random.Generator, train: WaveTrain, grid: FineGrid, onset: int, level: Float32Array
 ) -> Complex64Array:
     """Spectra of scattered waves, one per component; mean energy of power and ``level``^2."""
     length = train.power.size
@@ -247,7 +29,7 @@ def _scatter(
     return np.asarray(fft.rfft(waves), dtype=np.complex64)
 
 
-def _pulses(train: _Train, grid: FineGrid, onset: int) -> Complex64Array:
+def _pulses(train: WaveTrain, grid: FineGrid, onset: int) -> Complex64Array:
     """Spectrum of the direct pulses."""
     total = np.zeros(grid.hz.size, dtype=np.complex64)
     for after_s, energy in train.direct:
@@ -293,7 +75,7 @@ def displacement_spectrum(
     east, north = np.sin(arrival.azimuth_rad), np.cos(arrival.azimuth_rad)
     tilt = site.incidence
 
-    train = _p_train(rng, arrival, length)
+    train = p_train(rng, arrival, length)
     level = np.array([1.0, max(tilt, 0.5), max(tilt, 0.5)], dtype=np.float32)
     waves = _scatter(rng, train, grid, onset, level)
     sign = np.copysign(1.0, arrival.radiation.p)
@@ -322,7 +104,7 @@ def _shear(
 ) -> Complex64Array:
     """S, its coda and surface waves."""
     rupture = arrival.rupture
-    train = _s_train(rng, arrival, length)
+    train = s_train(rng, arrival, length)
     half = np.float32(np.sqrt(0.5))
     waves = _scatter(rng, train, grid, onset, np.array([half, half, half]))
     polarisation = np.arctan2(arrival.radiation.sh, arrival.radiation.sv)

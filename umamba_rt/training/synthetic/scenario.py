@@ -12,10 +12,10 @@ class ScenarioRanges:
     """The joint distribution of magnitude, distance and depth, and the shares of the rest.
 
     Label magnitudes are flat over ``magnitude``, but ``large_share`` of them is flat over
-    ``large_magnitude``. Hypocentral distances are log-flat from the nearest to the smaller of
-    the farthest and ``10 ** (1.1 + 0.42 M)`` km (13 km at M0, 87 km at M2, 300 km from M3.3),
-    drawn again until the record can be seen. Crustal depths are log-normal around
-    ``depth_km``, at most 35 km; ``deep_share`` are log-flat from 35 to 150 km.
+    ``large_magnitude``. Hypocentral distances are half log-flat, half flat, from the nearest to
+    the smaller of the farthest and ``10 ** (1.1 + 0.42 M)`` km (13 km at M0, 87 km at M2,
+    300 km from M3.3), drawn again until the record can be seen. Crustal depths are
+    log-normal around ``depth_km``, at most 35 km; ``deep_share`` are log-flat from 35 to 150 km.
 
     Attributes:
         magnitude: least and largest label.
@@ -24,6 +24,8 @@ class ScenarioRanges:
         noise_share: records without an earthquake.
         accelerometer_share: records in m/s^2.
         real_noise_share: records on noise of the caller's library, where it has the unit.
+        second_event_share: records with a smaller earthquake beside the labelled one.
+        disturbance_share: earthquake records with bursts, spikes, steps or swells.
     """
 
     magnitude: tuple[float, float] = (0.0, 7.5)
@@ -38,7 +40,6 @@ class ScenarioRanges:
     real_noise_share: float = 0.5
     second_event_share: float = 0.04
     disturbance_share: float = 0.08
-    flaw_share: float = 1.0
 
 
 DEFAULT = ScenarioRanges()
@@ -82,7 +83,10 @@ def draw_place(
     """
     near = ranges.distance_km[0]
     far = max(near, near + (farthest_km(magnitude, ranges) - near) * nearer)
-    hypocentral = float(np.exp(rng.uniform(np.log(near), np.log(far))))
+    if rng.random() < 0.5:
+        hypocentral = float(np.exp(rng.uniform(np.log(near), np.log(far))))
+    else:
+        hypocentral = float(rng.uniform(near, far))
     if rng.random() < ranges.deep_share:
         depth = float(np.exp(rng.uniform(np.log(35.0), np.log(150.0))))
     else:

@@ -16,10 +16,10 @@ from umamba_rt.training.synthetic.grid import (
 
 # A label below it is a local magnitude, above it a moment magnitude; the two meet there.
 LOCAL_MAGNITUDE_LIMIT = 3.5
-_LOCAL_SLOPE = 0.73
+_LOCAL_SLOPE = 0.77
 # Median stress drop by moment magnitude, and its spread; see ``draw_rupture``.
 _STRESS_MW = (2.5, 6.0)
-_STRESS_LOG10_PA = (6.2, 7.05)
+_STRESS_LOG10_PA = (6.45, 7.15)
 STRESS_DROP_LOG10 = 0.25
 SMALLEST_SUBDIVIDED = 4.5
 MOST_SUBEVENTS = 40
@@ -129,16 +129,22 @@ def draw_rupture(rng: np.random.Generator, mw: float, beta_m_s: float) -> Ruptur
     if mw < SMALLEST_SUBDIVIDED:
         one, zero = np.ones(1), np.zeros(1)
         return Rupture(moment, corner, one, zero, zero, np.array([corner]), 0.0)
-    mean = 10.0 ** (0.55 * (mw - 4.7))
-    count = int(np.clip(1 + rng.poisson(mean), 2, MOST_SUBEVENTS))
     duration = float(np.clip(rng.lognormal(np.log(1.1), 0.3), 0.6, 2.0)) / corner
     duration = min(duration, LONGEST_S)
-    delay = duration * np.sort(rng.random(count)) ** (1 / 1.7)
+    mean = 10.0 ** (0.55 * (mw - 4.9))
+    count = int(np.clip(1 + rng.poisson(mean), 1, MOST_SUBEVENTS))
+    late = np.sort(rng.uniform(0.2, 1.0, count))
+    halvings = max(int(np.log2(duration / 0.1)), 1)
+    early = 0.5 ** np.arange(halvings, 0, -1)
+    part = np.concatenate([early * rng.uniform(0.7, 1.4, halvings), late])
+    weight = np.concatenate([rng.uniform(0.3, 1.0) * early**3, (0.2 + late) / count])
+    weight *= rng.lognormal(0.0, 0.6, weight.size)
+    order = np.argsort(part)
+    weight = weight[order] / weight.sum()
+    delay = duration * part[order]
     delay -= delay[0]
-    weight = rng.lognormal(0.0, 0.6, count) * (0.03 + (delay / duration) ** 1.5)
-    weight /= weight.sum()
     raised = float(np.sum(weight ** (2 / 3))) ** -0.25
-    side = np.where(rng.random(count) < rng.choice([0.1, 0.5, 0.9]), 1.0, -1.0)
+    side = np.where(rng.random(delay.size) < rng.choice([0.1, 0.5, 0.9]), 1.0, -1.0)
     velocity_km_s = rng.uniform(0.65, 0.85) * beta_m_s / 1e3
     return Rupture(
         moment_n_m=moment,
