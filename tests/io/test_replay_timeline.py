@@ -147,7 +147,7 @@ def test_clock_moves_forward_only() -> None:
 
 def test_clock_at_full_speed_has_released_everything() -> None:
     clock = ReplayClock(Timeline(RECORDS), None, ManualClock())
-    assert (clock.started, clock.released, clock.delay_s(N)) == (True, N, 0.0)
+    assert (clock.started, clock.released, clock.delay_s(N)) == (True, N, float("-inf"))
     assert not clock.advance_to(N)
     assert ReplayClock(Timeline(RECORDS, loop=True), None, ManualClock()).released is None
 

@@ -198,7 +198,7 @@ class ReplayClock:
     def delay_s(self, number: int) -> float:
         """Seconds until a number is released, <= 0 if it is; a clock at rest never gets there."""
         if self._speed is None:
-            return 0.0
+            return float("-inf")
         if self._origin is None:
             return float("inf")
         return (self._timeline.release_ns(number) - self.now_ns) / (self._speed * NS)
