@@ -182,8 +182,9 @@ def ground_motion(
     spectrum *= instrument.response(grid) * np.float32(RATE_HZ)
     waves = np.asarray(fft.irfft(spectrum, grid.size), dtype=np.float32)
     # Long-period responses wrap around the transform; nothing real precedes P but the ringing
-    # of linear-phase filters.
+    # of linear-phase filters, 0.2 s of it at 20 Hz.
     waves[:, : P_SAMPLE - 50] = 0.0
+    waves[:, P_SAMPLE - 50 : P_SAMPLE - 20] *= np.linspace(0.0, 1.0, 30, dtype=np.float32)
     return waves
 
 

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import fft
 
 from umamba_rt.core.estimate import Float32Array
 
@@ -27,30 +28,37 @@ class FineGrid:
     Attributes:
         size: samples.
         hz: shape ``(size // 2 + 1,)``; the first is 0.
-        dispersion: ``f ln(f / NYQUIST_HZ)``, Hz: phase of a causal attenuation per 2 t*.
         index: of the ``COARSE_HZ`` point at or below each bin.
         fraction: of the way, in log frequency, to the next point.
     """
 
     size: int
     hz: Float32Array
-    dispersion: Float32Array
     index: NDArray[np.intp]
     fraction: Float32Array
 
-    def spread(self, log_amplitude: Float64Array) -> Float32Array:
-        """The exponential of a curve drawn on ``COARSE_HZ``, at every bin.
+    def interpolate(self, curve: Float64Array) -> Float32Array:
+        """A curve drawn on ``COARSE_HZ``, shape ``(..., 72)``, at every bin; linear in log f."""
+        points = curve.astype(np.float32)
+        low = points.take(self.index, axis=-1)
+        low += self.fraction * (points.take(self.index + 1, axis=-1) - low)
+        return low
 
-        Args:
-            log_amplitude: natural logarithm, shape ``(..., 72)``.
+    def zero_phase(self, log_amplitude: Float64Array) -> Float32Array:
+        """The spectrum of a natural log amplitude, without phase."""
+        curve = self.interpolate(log_amplitude)
+        return np.exp(curve, out=curve)
 
-        Returns:
-            Shape ``(..., size // 2 + 1)``.
+    def causal(self, log_amplitude: Float64Array) -> Complex64Array:
+        """The spectrum of a natural log amplitude, with the phase that lets nothing come early.
+
+        Source: minimum phase by the cepstrum; Oppenheim and Schafer (1989), chapter 12.
         """
-        curve = log_amplitude.astype(np.float32)
-        low = curve.take(self.index, axis=-1)
-        low += self.fraction * (curve.take(self.index + 1, axis=-1) - low)
-        return np.exp(low, out=low)
+        cepstrum = fft.irfft(self.interpolate(log_amplitude), self.size)
+        half = self.size // 2
+        cepstrum[..., 1:half] *= 2
+        cepstrum[..., half + 1 :] = 0
+        return np.asarray(np.exp(fft.rfft(cepstrum)), dtype=np.complex64)
 
 
 @cache
@@ -63,7 +71,6 @@ def fine_grid(size: int) -> FineGrid:
     return FineGrid(
         size=size,
         hz=hz.astype(np.float32),
-        dispersion=(hz * np.log(safe / NYQUIST_HZ)).astype(np.float32),
         index=index,
         fraction=(place - index).astype(np.float32),
     )

@@ -52,7 +52,7 @@ class Instrument:
         elif self.corner_hz > 0.0:
             ratio = np.asarray(1j / self.corner_hz * grid.hz, dtype=np.complex64)
             s = s * ratio**2 / (ratio**2 + np.complex64(1.414) * ratio + 1)
-        return np.asarray(s * grid.spread(self.log_filters()), dtype=np.complex64)
+        return np.asarray(s * grid.zero_phase(self.log_filters()), dtype=np.complex64)
 
     def log_from_acceleration(self) -> Float64Array:
         """Natural log of the output over ground acceleration, on ``COARSE_HZ``, filters and all."""

@@ -92,7 +92,7 @@ def coloured_noise(rng: np.random.Generator, psd: Float64Array, size: int) -> Fl
     white = rng.standard_normal((3, 2 * bins), dtype=np.float32).view(np.complex64)
     # E|X|^2 = psd size rate / 2 for a one-sided density; half of it in each part of a bin.
     level = 0.5 * np.log(psd * size * RATE_HZ / 4.0)
-    spectrum: Complex64Array = white * fine_grid(size).spread(level)
+    spectrum: Complex64Array = white * fine_grid(size).zero_phase(level)
     spectrum[:, 0] = 0.0
     return np.asarray(fft.irfft(spectrum, size), dtype=np.float32)
 

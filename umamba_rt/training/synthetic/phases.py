@@ -38,19 +38,6 @@ def _pulses(train: WaveTrain, grid: FineGrid, onset: int) -> Complex64Array:
     return total
 
 
-def _causal_phase(grid: FineGrid, t_star_s: float) -> Complex64Array:
-    """Dispersion that makes attenuation causal. Source: Aki and Richards (2002), eq. 5.81."""
-    return np.asarray(np.exp(1j * (np.float32(2.0 * t_star_s) * grid.dispersion)), np.complex64)
-
-
-def _t_star_s(arrival: Arrival, *, shear: bool) -> float:
-    """Attenuation of path and site near 5 Hz as a t*, s."""
-    low, high = np.searchsorted(COARSE_HZ, [2.0, 10.0])
-    loss = arrival.path.log_attenuation(arrival.distance_km, shear=shear)
-    slope = (loss[low] - loss[high]) / (COARSE_HZ[high] - COARSE_HZ[low])
-    return float(slope / np.pi) + (0.03 if shear else 0.018)
-
-
 def displacement_spectrum(
     rng: np.random.Generator, arrival: Arrival, site: Site, grid: FineGrid, onset: int
 ) -> Complex64Array:
@@ -85,8 +72,7 @@ def displacement_spectrum(
     source = source_spectrum(
         grid, rupture.subevent_hz * arrival.p_corner, arrival.strength, np.maximum(delay, 0.0)
     )
-    shape = source * _causal_phase(grid, _t_star_s(arrival, shear=False))
-    total += waves * (shape * grid.spread(arrival.log_p))
+    total += waves * (source * grid.causal(arrival.log_p))
 
     later = onset + round((arrival.path.s_s - arrival.path.p_s) * RATE_HZ)
     if later < onset + length - 100:
@@ -114,11 +100,8 @@ def _shear(
     waves += polarised[:, None].astype(np.complex64) * _pulses(train, grid, onset)
     delay = rupture.delay_s + arrival.shift_km * 1e3 / arrival.path.beta_m_s
     source = source_spectrum(grid, rupture.subevent_hz, arrival.strength, np.maximum(delay, 0.0))
-    shape = source * _causal_phase(grid, _t_star_s(arrival, shear=True))
-    horizontal = grid.spread(arrival.log_s)
-    vertical_loss = grid.spread(site.log_s_vertical - site.log_s)
-    waves *= shape * horizontal
-    waves[0] *= vertical_loss
+    waves *= source * grid.causal(arrival.log_s)
+    waves[0] *= grid.zero_phase(site.log_s_vertical - site.log_s)
     if arrival.place.depth_km < 15.0 and arrival.place.epicentral_km > 40.0:
         waves += _surface(rng, arrival, grid, onset, source)
     return waves
