@@ -19,11 +19,10 @@ import os
 import signal
 import sys
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from umamba_rt.cli import Parser, guarded
+from umamba_rt.cli import Parser, guarded, time_ns
 from umamba_rt.wire.fault_switches import SWITCHES, FaultError, parse_faults
 
 if TYPE_CHECKING:  # --help must not wait for numpy
@@ -43,14 +42,6 @@ def _speed(text: str) -> float:
     return speed
 
 
-def _time_ns(text: str) -> int:
-    moment = datetime.fromisoformat(text)
-    if not 1900 <= moment.year < 2200:  # conversions overflow at the calendar's ends
-        raise ValueError(text)
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    return round(moment.replace(microsecond=0).timestamp()) * 10**9 + moment.microsecond * 1000
-
-
 def _seconds(text: str) -> float:
     value = float(text)
     if not 0 <= value < math.inf:
@@ -65,7 +56,7 @@ def _port(text: str) -> int:
     return port
 
 
-_speed.__name__, _time_ns.__name__ = "speed (a number above 0, or max)", "time (ISO 8601, UTC)"
+_speed.__name__ = "speed (a number above 0, or max)"
 _seconds.__name__, _port.__name__ = "number of seconds", "port"
 
 
@@ -99,8 +90,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("archive", nargs="*", type=Path, help="folder (SDS or other) or file")
     parser.add_argument("--demo", action="store_true", help="serve obspy's demo data, 4 minutes")
     what = parser.add_argument_group("what is replayed")
-    what.add_argument("--start", type=_time_ns, metavar="TIME", help="first sample, UTC")
-    what.add_argument("--end", type=_time_ns, metavar="TIME", help="samples before this, UTC")
+    what.add_argument("--start", type=time_ns, metavar="TIME", help="first sample, UTC")
+    what.add_argument("--end", type=time_ns, metavar="TIME", help="samples before this, UTC")
     what.add_argument(
         "--select", default="", metavar="GLOBS", help="NET.STA.LOC.CHA with * and ?, by commas"
     )

@@ -9,6 +9,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -122,6 +123,18 @@ def _positive(kind: type[_Number]) -> Callable[[str], _Number]:
 
     read.__name__ = "number above 0"
     return read
+
+
+def time_ns(text: str) -> int:
+    """An argparse type: an ISO 8601 time, UTC where it names no zone, as ns since 1970."""
+    moment = datetime.fromisoformat(text)
+    if not 1900 <= moment.year < 2200:  # conversions overflow at the calendar's ends
+        raise ValueError(text)
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return round(moment.replace(microsecond=0).timestamp()) * 10**9 + moment.microsecond * 1000
+
+
+time_ns.__name__ = "time (ISO 8601, UTC)"
 
 
 def _add_models(verbs: argparse._SubParsersAction[Parser]) -> None:

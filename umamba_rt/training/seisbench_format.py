@@ -20,21 +20,16 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from umamba_rt.core.estimate import Float32Array
-from umamba_rt.core.resample import Resampler
-from umamba_rt.core.timebase import RATE_HZ
 from umamba_rt.errors import DatasetError, UnavailableError
 from umamba_rt.training import metadata
 from umamba_rt.training.metadata import FileDefaults, RecordHeader
 from umamba_rt.training.record import LabelledRecord
 from umamba_rt.training.split import SPLITS, events_in_several_splits, split_of_event
+from umamba_rt.training.stored_trace import at_grid_rate, in_zne, slices_of
 
 __all__ = ["LabelledRecord", "SeisBenchDataset"]
 
-# SeisBench takes 1e-4 for equality of rates, too: 1 sample in 9,000 is 0.9 sample of a record.
-_RATE_TOLERANCE = 1e-4
 _SPLIT_NAMES = {"val": "dev", "valid": "dev", "validation": "dev", "development": "dev"}
-_COMPONENTS = ("Z", "N1", "E2")  # horizontals of unknown azimuth stand for north and east
 
 
 class SeisBenchDataset:
@@ -85,7 +80,7 @@ class SeisBenchDataset:
         """
         header = self.headers[index]
         stored = self._stored(header)
-        samples, p_sample, s_sample = _at_grid_rate(header, stored * header.unit_factor)
+        samples, p_sample, s_sample = at_grid_rate(header, stored * header.unit_factor)
         return LabelledRecord(
             trace_name=header.trace_name,
             split=header.split,
@@ -189,7 +184,7 @@ class SeisBenchDataset:
         name, _, place = header.trace_name.partition("$")
         try:
             block = file["data"][name]
-            array = np.asarray(block[_slices(place)], dtype=np.float64)
+            array = np.asarray(block[slices_of(place)], dtype=np.float64)
         except (KeyError, IndexError, ValueError, TypeError, OSError) as error:
             reason = f"trace {header.trace_name!r} cannot be read: {error}"
             raise DatasetError(file.filename, reason) from None
@@ -198,7 +193,7 @@ class SeisBenchDataset:
             reason = f"trace {header.trace_name!r} is {array.shape}, dimension order {order!r}"
             raise DatasetError(file.filename, reason)
         by_component = array if order == "CW" else array.T
-        return _in_zne(by_component, header, file.filename)
+        return in_zne(by_component, header, file.filename)
 
 
 def _with_splits(
@@ -258,50 +253,3 @@ def _check_columns(path: Path, columns: Sequence[str]) -> None:
 def _scalar(value: object) -> str:
     content = value[()] if isinstance(value, h5py.Dataset) else value
     return content.decode() if isinstance(content, bytes) else str(content)
-
-
-def _slices(place: str) -> tuple[slice | int, ...]:
-    """What stands behind ``$`` in a trace's name, as numpy would read it; all where nothing."""
-    parts: list[slice | int] = []
-    for text in place.replace(" ", "").split(",") if place else ():
-        numbers = [int(number) if number else None for number in text.split(":")]
-        first = numbers[0]
-        parts.append(first if len(numbers) == 1 and first is not None else slice(*numbers))
-    return tuple(parts)
-
-
-def _in_zne(array: NDArray[np.float64], header: RecordHeader, path: str) -> NDArray[np.float64]:
-    order = header.component_order.upper()
-    if len(order) != array.shape[0]:
-        reason = (
-            f"trace {header.trace_name!r} has {array.shape[0]} component(s), its order is {order!r}"
-        )
-        raise DatasetError(path, reason)
-    out = np.zeros((3, array.shape[1]))
-    for row, names in zip(out, _COMPONENTS, strict=True):
-        source = next((order.index(name) for name in names if name in order), None)
-        if source is not None:
-            row[:] = _without_holes(array[source])
-    return out
-
-
-def _without_holes(trace: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What is not finite, interpolated over; zeros where nothing is."""
-    present = np.flatnonzero(np.isfinite(trace))
-    if len(present) == len(trace) or len(present) == 0:
-        return trace if len(present) else np.zeros_like(trace)
-    return np.interp(np.arange(len(trace)), present, trace[present])
-
-
-def _at_grid_rate(
-    header: RecordHeader, stored: NDArray[np.float64]
-) -> tuple[Float32Array, float, float]:
-    """Samples at 100 Hz, by the same filter as live data, and the onsets in them."""
-    ratio = RATE_HZ / header.rate_hz
-    if abs(ratio - 1) <= _RATE_TOLERANCE:
-        return stored.astype(np.float32), header.p_sample, header.s_sample
-    rows = []
-    for row in stored:
-        resampler = Resampler(header.rate_hz)
-        rows.append(np.concatenate((resampler.push(row), resampler.finish())))
-    return np.stack(rows), header.p_sample * ratio, header.s_sample * ratio

@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""Measure a model on labelled records, beside the baselines.
+
+Reads a data set in SeisBench's format, cuts windows that end at several times after P, and writes
+metrics.json, report.md, predictions.csv and pictures to a folder. What the numbers mean is in
+docs/evaluation.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from umamba_rt.cli import Parser, guarded, time_ns
+
+
+def _seconds_after_p(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 300:
+        raise ValueError(text)
+    return value
+
+
+_seconds_after_p.__name__ = "number of seconds (above 0, up to 300)"
+
+
+def windows_parser() -> argparse.ArgumentParser:
+    """The command line of what is done without a verb."""
+    parser = Parser(
+        prog="evaluate.py",
+        description=__doc__.splitlines()[0] if __doc__ else None,
+        epilog=f"verbs: {', '.join(VERBS)}" if VERBS else None,
+    )
+    parser.add_argument("--dataset", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--split", choices=("train", "dev", "test", "all"), default="test")
+    parser.add_argument(
+        "--checkpoint", type=Path, metavar="FILE", help="of either model (the package's own V2)"
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="for the report")
+    parser.add_argument(
+        "--seconds-after-p",
+        type=_seconds_after_p,
+        default=25.0,
+        metavar="S",
+        help="end of the headline's windows (%(default)g)",
+    )
+    parser.add_argument(
+        "--baseline-dataset",
+        type=Path,
+        metavar="DIR",
+        help="whose train and dev splits the baselines are fitted on (the data set itself)",
+    )
+    parser.add_argument("--threads", type=int, metavar="N", help="of the model (all cores)")
+    noise = parser.add_argument_group("noise, instead of what the records hold before P")
+    noise.add_argument("--noise-archive", type=Path, nargs="+", metavar="PATH", help="SDS or files")
+    noise.add_argument("--noise-start", type=time_ns, metavar="TIME", help="first sample, UTC")
+    noise.add_argument("--noise-end", type=time_ns, metavar="TIME", help="samples before, UTC")
+    noise.add_argument("--inventory", type=Path, metavar="FILE", help="StationXML (beside it)")
+    return parser
+
+
+def evaluate_windows(argv: list[str]) -> int:
+    """Evaluate one model; prints the headline."""
+    parser = windows_parser()
+    arguments = parser.parse_args(argv)
+    if arguments.noise_archive is None:
+        for name in ("noise_start", "noise_end", "inventory"):
+            if getattr(arguments, name) is not None:
+                parser.error(f"--{name.replace('_', '-')} goes with --noise-archive")
+    return guarded("evaluate.py", lambda: _evaluate_windows(arguments))
+
+
+def _evaluate_windows(arguments: argparse.Namespace) -> int:
+    from umamba_rt.errors import UnavailableError
+    from umamba_rt.io.archive import ArchiveChoice
+    from umamba_rt.training.evaluation_run import NoiseArchive, Request, run_evaluation
+
+    noise = None
+    if arguments.noise_archive is not None:
+        choice = ArchiveChoice(arguments.noise_start, arguments.noise_end)
+        noise = NoiseArchive(tuple(arguments.noise_archive), choice, arguments.inventory)
+    if arguments.checkpoint is None:
+        raise UnavailableError("--checkpoint", "the package holds no trained weights yet: name one")
+    summary = run_evaluation(
+        Request(
+            dataset=arguments.dataset,
+            split=arguments.split,
+            checkpoint=arguments.checkpoint,
+            output=arguments.output,
+            seconds_after_p=arguments.seconds_after_p,
+            baseline_dataset=arguments.baseline_dataset or arguments.dataset,
+            noise=noise,
+            threads=arguments.threads,
+        )
+    )
+    print(
+        f"{summary.n} windows {summary.seconds_after_p:g} s after P: MAE {summary.mae:.3f}, "
+        f"RMSE {summary.rmse:.3f}, R2 {summary.r2:.3f}; each earthquake weighing one: MAE "
+        f"{summary.headline.event_mae:.3f}; report in {arguments.output}"
+    )
+    return 0
+
+
+# What else can be evaluated, by the first word of the command line.
+VERBS: Mapping[str, Callable[[list[str]], int]] = {}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run; the exit status is 0, 64 usage, 69 unavailable, 78 data set or checkpoint."""
+    words = sys.argv[1:] if argv is None else argv
+    if words and words[0] in VERBS:
+        return VERBS[words[0]](words[1:])
+    return evaluate_windows(words)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
