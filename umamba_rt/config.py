@@ -17,6 +17,7 @@ DEFAULT_SEEDLINK_PORT = 18000
 _STREAM = re.compile(r"[A-Z0-9*?-]{1,8}_[A-Z0-9*?-]{1,8}(:[!-9;-~]+( [!-9;-~]+)*)?")
 _ADDRESS = re.compile(r"tcp://\S+:(\d{1,5}|\*)|(ipc|inproc)://[^\0]+")
 _PATH = re.compile(r"[^\0]*")
+_VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,35 @@ class SeedLinkConfig:
         example='["*_*:HH? HN?"]',
     )
     protocol: Literal["auto", "v3", "v4"] = key("auto takes the newest the server speaks", "auto")
-    tls: bool = key("encrypt; the system's certificate authorities are trusted", False)
+    tls: bool = key("encrypt, and check the server's certificate", False)
+    tls_ca_file: str = key(
+        "PEM file of the certificate authorities to trust; empty: the system's",
+        "",
+        pattern=_PATH,
+        shape="a path",
+    )
+    user: str = key(
+        "log in by name and password (SeedLink 4); empty: no",
+        "",
+        pattern=re.compile(r"[!-~]*"),
+        shape="ASCII without blanks",
+    )
+    password_file: str = key(
+        "file that holds the user's password alone. $VARIABLES are filled in, as in\n"
+        '"$CREDENTIALS_DIRECTORY/seedlink" with systemd\'s LoadCredential=. Read at each connect',
+        "",
+        pattern=_PATH,
+        shape="a path",
+    )
+    password_env: str = key(
+        "or the environment variable that holds it", "", pattern=_VARIABLE, shape="a variable"
+    )
+    token_file: str = key(
+        "log in by a token (JWT) instead: the file that holds it", "", pattern=_PATH, shape="a path"
+    )
+    token_env: str = key(
+        "or the environment variable that holds it", "", pattern=_VARIABLE, shape="a variable"
+    )
     connect_timeout_s: float = key("for connecting and for each answer", 15.0, low=0.1, high=600)
     idle_timeout_s: float = key(
         "reconnect after this long without data; nothing is lost, the stream resumes",
@@ -81,6 +110,39 @@ class RunConfig:
     )
     log_format: Literal["auto", "json", "text"] = key("auto: text on a terminal, else json", "auto")
     log_level: Literal["debug", "info", "warning", "error"] = key("least level logged", "info")
+
+
+@dataclass(frozen=True, slots=True)
+class StateConfig:
+    """What outlives the process, so that a restart loses no window and doubles none."""
+
+    enabled: bool = key("keep it", True)
+    directory: str = key(
+        "where; empty: systemd's $STATE_DIRECTORY, and without that nothing is kept. A replay\n"
+        "that is to start over needs an empty one: it would send no window of its last run again",
+        "",
+        pattern=_PATH,
+        shape="a path",
+    )
+    interval_s: float = key("pause between two saves", 1.0, low=1, high=60)
+    hold_s: float = key(
+        "a sensor that falls silent with windows unfinished keeps the position back for this long",
+        120.0,
+        low=1,
+        high=3600,
+    )
+    max_age_s: float = key(
+        "live: a position older than this is set aside, and the stream starts from now",
+        3600.0,
+        low=1,
+        high=31536000,
+    )
+    rejoin_s: float = key(
+        "after a restart, time for subscribers to come back before the first window goes out",
+        1.0,
+        low=0,
+        high=60,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +258,7 @@ class Config:
     publisher: PublisherConfig = field(default_factory=PublisherConfig)
 
     @property
+    state: StateConfig = field(default_factory=StateConfig)
     def pipeline(self) -> PipelineSettings:
         """The core's part."""
         window = self.window

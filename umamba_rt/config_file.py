@@ -14,6 +14,7 @@ from umamba_rt.config import (
     PublisherConfig,
     RunConfig,
     SeedLinkConfig,
+    StateConfig,
     StationsConfig,
     WindowConfig,
 )
@@ -22,6 +23,7 @@ from umamba_rt.config_table import (
     near_miss,
     read_section,
     render_section,
+    show,
     toml_value,
 )
 from umamba_rt.errors import ConfigError, ConfigProblem, UnavailableError
@@ -29,6 +31,7 @@ from umamba_rt.errors import ConfigError, ConfigProblem, UnavailableError
 ENV_PREFIX = "UMAMBA_RT_"
 _SECTIONS: dict[str, type[Any]] = {
     "run": RunConfig,
+    "state": StateConfig,
     "window": WindowConfig,
     "stations": StationsConfig,
     "model": ModelConfig,
@@ -110,6 +113,29 @@ def _contradictions(config: Config) -> list[ConfigProblem]:
             where = f"seedlink[{index}].reconnect_max_s"
             found = f"{server.reconnect_max_s:g}"
             problems.append(ConfigProblem(where, found, "reconnect_min_s or more"))
+        problems += _login_contradictions(server, f"seedlink[{index}]")
+    return problems
+
+
+def _login_contradictions(server: SeedLinkConfig, where: str) -> list[ConfigProblem]:
+    problems = []
+    if server.tls_ca_file and not server.tls:
+        found = show(server.tls_ca_file)
+        problems.append(ConfigProblem(f"{where}.tls_ca_file", found, "tls = true beside it"))
+    passwords = [name for name in ("password_file", "password_env") if getattr(server, name)]
+    tokens = [name for name in ("token_file", "token_env") if getattr(server, name)]
+    for names in (passwords, tokens):
+        if len(names) == 2:
+            found = f"{names[0]}, too"
+            problems.append(ConfigProblem(f"{where}.{names[1]}", found, "one of the two"))
+    if bool(server.user) != bool(passwords):
+        expected = "user and password_file or password_env, or none of them"
+        problems.append(ConfigProblem(f"{where}.user", show(server.user), expected))
+    if passwords and tokens:
+        problems.append(ConfigProblem(f"{where}.{tokens[0]}", "a password, too", "one of the two"))
+    if server.protocol == "v3" and (passwords or tokens):
+        found = '"v3" and a login'
+        problems.append(ConfigProblem(f"{where}.protocol", found, '"auto" or "v4"'))
     return problems
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import structlog
@@ -23,13 +25,16 @@ from umamba_rt.io.log import RateLimit
 from umamba_rt.io.notify import notify
 from umamba_rt.io.publisher import Publisher
 from umamba_rt.io.seedlink import SeedLinkReader
-from umamba_rt.wire.message import Heartbeat, status_of
+from umamba_rt.resume import Resume
+from umamba_rt.state_directory import state_directory
+from umamba_rt.wire.message import Heartbeat, Magnitude, status_of
 from umamba_rt.worker import Task, WindowQueue, Worker, now_ns
 
 _TICK_S = 0.25
 # Packets after which a reader lets others run: a full socket buffer would keep it for seconds.
 _TURN = 16
 _CANCEL_AGAIN_S = 0.2
+_SPARE_THREADS = 8
 
 
 class Daemon:
@@ -46,15 +51,21 @@ class Daemon:
         """Bind the feed; everything else begins with ``run``.
 
         Raises:
-            UnavailableError: the feed's address cannot be bound.
+            UnavailableError: the feed's address cannot be bound, another daemon uses the state
+                directory, or what a server's login needs is not there.
         """
         self._config = config
         self._live = config.run.mode == "live"
         self._log = structlog.get_logger()
-        self._ingest = Ingest(
-            Pipeline(config.pipeline, inventory), WallClock() if self._live else DataClock()
-        )
-        self._readers = [SeedLinkReader(server) for server in config.seedlink]
+        clock = WallClock() if self._live else DataClock()
+        self._ingest = Ingest(Pipeline(config.pipeline, inventory), clock)
+        directory = state_directory(config.state, os.environ)
+        self._resume = Resume(config, directory) if directory else None
+        positions = self._resume.positions if self._resume else [None] * len(config.seedlink)
+        self._readers = [
+            SeedLinkReader(server, place)
+            for server, place in zip(config.seedlink, positions, strict=True)
+        ]
         self._queue = WindowQueue(
             config.model.queue_size,
             self._room_was_made,
@@ -63,12 +74,21 @@ class Daemon:
         self._left_at_end = 0
         feed = config.publisher
         self.publisher = Publisher(
-            feed.address, form=feed.format, high_water_mark=feed.high_water_mark
+            feed.address,
+            form=feed.format,
+            high_water_mark=feed.high_water_mark,
+            echo_address=self._resume.echo_address if self._resume else "",
         )
+        send: Callable[[Magnitude, int], float] = self.publisher.send_magnitude
+        if self._resume:
+            models = [engine.identity.name for engine in engines]
+            send = self._resume.attach(
+                self.publisher, models, self._readers, self._ingest.pipeline, clock.now_ns
+            )
         self._worker = Worker(
             engines,
             self._queue,
-            self.publisher.send_magnitude,
+            send,
             batch_size=config.model.batch_size,
             on_failure=self._model_failed,
         )
@@ -85,6 +105,8 @@ class Daemon:
             The exit status: 0 when ended as asked, 70 when a model failed.
         """
         self._loop = asyncio.get_running_loop()
+        # A name server that hangs holds a thread for each host; the other servers need theirs.
+        self._loop.set_default_executor(ThreadPoolExecutor(_SPARE_THREADS + len(self._readers)))
         self._stop = asyncio.Event()
         self._room = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -96,6 +118,8 @@ class Daemon:
         tasks.append(asyncio.create_task(self._beat()))
         if self._live:
             tasks.append(asyncio.create_task(self._tick()))
+        if self._resume:
+            tasks.append(asyncio.create_task(self._resume.run()))
         stopped = asyncio.create_task(self._stop.wait())
         notify(f"READY=1\nSTATUS=feed at {self.publisher.address}")
         self._log.info("ready", feed=self.publisher.address, mode=self._config.run.mode)
@@ -117,12 +141,16 @@ class Daemon:
         await asyncio.to_thread(self._worker.stop, self._config.run.drain_s)
         self._left_at_end += len(self._queue)
         self.publisher.send(self._heartbeat())
+        if self._resume:
+            await self._resume.end()
         self.publisher.close()
         self._log.info("stopped", windows_left=self._left_at_end, sent=self.publisher.sent)
 
     async def _read(self, reader: SeedLinkReader) -> None:
         turn = 0
         refused = RateLimit(10.0)
+        if self._resume:
+            await asyncio.sleep(self._resume.rejoin_s)
         async for packet in reader.packets():
             arrived_ns = now_ns()
             turn += 1
@@ -135,10 +163,14 @@ class Daemon:
                     self._log.warning(
                         "record_refused", source=error.source, reason=error.reason, events=events
                     )
-                continue
+                outcome = Outcome()
+            if self._resume:
+                self._resume.received(reader, packet, self._ingest.latest)
             await self._dispatch(outcome, arrived_ns)
 
     async def _dispatch(self, outcome: Outcome, arrived_ns: int) -> None:
+        if self._resume:
+            self._resume.hand(outcome.windows)  # before anything is awaited
         for change in outcome.changes:
             self._log.info(
                 "station", station=str(change.group), state=change.state, detail=change.detail
@@ -187,6 +219,7 @@ class Daemon:
             **{reason.value: n for reason, n in self._worker.counts.items()},
             "windows_dropped_overload": self._queue.dropped,
             "windows_left_at_end": self._left_at_end,
+            "state_saves_failed": self._resume.failures if self._resume else 0,
         }
         return Heartbeat(
             uptime_s=round(time.monotonic() - self._started_s, 3),

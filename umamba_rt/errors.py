@@ -98,6 +98,20 @@ class UnavailableError(UmambaRtError):
         return f"{self.what}: {self.reason}"
 
 
+class StateError(UmambaRtError):
+    """A file of the state directory cannot be used; it is set aside, and the run goes on.
+
+    ``kind`` is one word, the suffix that the file gets.
+    """
+
+    def __init__(self, path: str, kind: str, detail: str) -> None:
+        super().__init__(path, kind, detail)
+        self.path, self.kind, self.detail = path, kind, detail
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.kind}: {self.detail}"
+
+
 class StreamError(UmambaRtError):
     """A peer sent something that cannot be used; the rest of its stream goes on."""
 

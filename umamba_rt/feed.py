@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
@@ -11,6 +12,10 @@ from typing import Any
 import zmq
 
 from umamba_rt.defaults import FEED_ADDRESS
+
+# Windows of a sensor and model that a killed daemon may send again: those of a batch, 64 by
+# default, were on their way.
+_WINDOWS_KNOWN = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +40,13 @@ class Subscriber:
     ...     for message in feed:
     ...         print(message.topic, message.body["magnitude"])
 
+    A daemon that was killed sends again what it may not have sent, and says so (``repeat``); what
+    had arrived all the same is not handed out twice.
+
     Attributes:
         missed: messages that were sent but not received, as the jumps of ``seq`` tell; counted
             only when everything is subscribed to (``topics=[""]``), since a choice skips numbers.
+        repeated: windows that came twice, over a restart of the daemon; handed out once.
     """
 
     def __init__(
@@ -58,6 +67,8 @@ class Subscriber:
             zmq.ZMQError: the address is none.
         """
         self.missed = 0
+        self.repeated = 0
+        self._latest: dict[str, deque[tuple[str, int]]] = {}
         self._topics = topics or [""]
         self._last: tuple[str, int] | None = None
         self._context = zmq.Context()
@@ -91,6 +102,13 @@ class Subscriber:
         Raises:
             ValueError: the peer sends something that is no message of this feed.
         """
+        while (message := self._receive()) is not None:
+            if not self._had(message):
+                return message
+            self.repeated += 1
+        return None
+
+    def _receive(self) -> FeedMessage | None:
         try:
             frames = self._socket.recv_multipart()
         except zmq.Again:
@@ -107,6 +125,18 @@ class Subscriber:
         """Disconnect."""
         self._socket.close()
         self._context.term()
+
+    def _had(self, message: FeedMessage) -> bool:
+        """Whether a message is a repeat of one that was handed out."""
+        start = message.body.get("window_start")
+        if start is None:
+            return False
+        key = start, message.body["revision"]
+        latest = self._latest.setdefault(message.topic, deque(maxlen=_WINDOWS_KNOWN))
+        if message.body.get("repeat") and key in latest:
+            return True
+        latest.append(key)
+        return False
 
     def _count_missed(self, body: dict[str, Any]) -> None:
         session, seq = body["session"], body["seq"]

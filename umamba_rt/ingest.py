@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from umamba_rt.core.pipeline import Outcome, Pipeline
+from umamba_rt.core.segment import Segment
 from umamba_rt.core.timebase import NS_PER_S
 from umamba_rt.errors import RecordError
 from umamba_rt.wire.mseed import decode_record
@@ -42,12 +43,17 @@ class DataClock:
 
 
 class Ingest:
-    """Feeds the pipeline; counts and remembers the records that it could not read."""
+    """Feeds the pipeline; counts the records that it could not read.
+
+    Attributes:
+        latest: what the latest record held; None where it could not be read.
+    """
 
     def __init__(self, pipeline: Pipeline, clock: Clock) -> None:
         self.pipeline = pipeline
         self.records = 0
         self.records_refused = 0
+        self.latest: Segment | None = None
         self._clock = clock
         self._last_tick_s = 0
 
@@ -58,8 +64,9 @@ class Ingest:
             RecordError: the bytes are no record; counted; nothing else is touched.
         """
         self.records += 1
+        self.latest = None
         try:
-            segment = decode_record(payload, source=source)
+            segment = self.latest = decode_record(payload, source=source)
         except RecordError:
             self.records_refused += 1
             raise

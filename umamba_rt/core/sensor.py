@@ -60,6 +60,11 @@ class Sensor:
         self._schedule = WindowSchedule(rules)
         self._inventory = inventory
 
+    @property
+    def next_first(self) -> int | None:
+        """Grid index of the next window's first sample, or None before any sample."""
+        return self._schedule.next_first
+
     def resume_after(self, first: int) -> None:
         """Cut no window up to the one that starts at grid index ``first``: an earlier run did."""
         self._schedule.resume_after(first)

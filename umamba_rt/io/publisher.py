@@ -34,8 +34,16 @@ class Publisher:
         form: Format = "json",
         high_water_mark: int = 10000,
         wall_ns: Callable[[], int] = time.time_ns,
+        echo_address: str = "",
     ) -> None:
         """Bind.
+
+        Args:
+            address: where subscribers connect.
+            form: of the bodies.
+            high_water_mark: messages kept for each subscriber.
+            wall_ns: UTC, ns since 1970.
+            echo_address: a second address, for ``Departures``; empty: none.
 
         Raises:
             UnavailableError: the address cannot be bound.
@@ -53,26 +61,29 @@ class Publisher:
         self._socket.set(zmq.LINGER, 500)  # ms: what was sent at the end still leaves
         try:
             self._socket.bind(address)
+            self.address = self._socket.get_string(zmq.LAST_ENDPOINT)
+            if echo_address:
+                self._socket.bind(echo_address)
         except zmq.ZMQError as error:
             self.close()
             raise UnavailableError(f"publisher.address {address}", str(error)) from error
-        self.address = self._socket.get_string(zmq.LAST_ENDPOINT)
 
     @property
     def sent(self) -> int:
         """Messages sent so far."""
         return self._seq
 
-    def send(self, message: Message) -> None:
-        """Number, encode and send a message."""
+    def send(self, message: Message) -> int:
+        """Number, encode and send a message; gives its number."""
         with self._lock:
             self._seq += 1
             envelope = Envelope(self.session, self._seq, self._wall_ns())
             body = encode(message, envelope, self._form)
             self._read_subscriptions()
             self._socket.send_multipart([message.topic.encode(), body])
+            return self._seq
 
-    def send_magnitude(self, message: Magnitude, arrived_ns: int) -> float:
+    def send_magnitude(self, message: Magnitude, arrived_ns: int) -> int:
         """Send an estimate with its processing time filled in.
 
         Args:
@@ -80,12 +91,11 @@ class Publisher:
             arrived_ns: when its last sample arrived, by ``time.monotonic_ns``.
 
         Returns:
-            The processing time, ms.
+            The message's number.
         """
         processing_ms = round((time.monotonic_ns() - arrived_ns) / 1e6, 3)
         latency = replace(message.latency, processing_ms=processing_ms)
-        self.send(replace(message, latency=latency))
-        return processing_ms
+        return self.send(replace(message, latency=latency))
 
     def close(self) -> None:
         """Send what is queued, for half a second at most, and close."""

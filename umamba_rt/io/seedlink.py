@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import structlog
-from seedlink_client import Protocol
+from seedlink_client import Protocol, SeedLinkError
 
 from umamba_rt import __version__
 from umamba_rt.config import SeedLinkConfig
-from umamba_rt.errors import ServerError
+from umamba_rt.core.segment import Segment
+from umamba_rt.core.timebase import rfc3339
+from umamba_rt.errors import ServerError, UnavailableError
+from umamba_rt.io.login import Login, hide, read_login, tls_context
+from umamba_rt.io.position import Receipt
 from umamba_rt.io.seedlink_tolerant import TolerantSeedLink
+from umamba_rt.io.server_buffer import extents_v3, extents_v4
+from umamba_rt.io.server_positions import ServerPositions
+from umamba_rt.wire.seedlink_commands import V3_NUMBER_BITS
 
 _PROTOCOLS = {"auto": None, "v3": Protocol.V3, "v4": Protocol.V4}
 # Added to the idle timeout for the guard around each read: the client's own check comes first,
@@ -25,19 +33,30 @@ _CLOSE_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """One data packet as it came: what to call its origin, and its record's bytes."""
+    """One data packet as it came.
+
+    Attributes:
+        source: what to call its origin.
+        payload: its record's bytes.
+        station_id: ``NET_STA``; empty where a v3 record does not say it.
+        sequence: its number.
+    """
 
     source: str
     payload: bytes
+    station_id: str
+    sequence: int
 
 
 @dataclass(slots=True)
 class ReaderCounts:
-    """What a reader has been through."""
+    """What a reader has been through, and where it is."""
 
     packets: int = 0
     connects: int = 0
     failures: int = 0
+    protocol: str = ""
+    last_failure: str = ""
     rejected: list[str] = field(default_factory=list)
 
 
@@ -45,15 +64,25 @@ class SeedLinkReader:
     """Packets of one server, in order, across reconnects, none twice.
 
     After each packet the client remembers its sequence number, and asks for the next one when it
-    connects again.
+    connects again. What a restarted process asks for is another matter, and lies further back: see
+    ``positions``.
     """
 
-    def __init__(self, config: SeedLinkConfig) -> None:
+    def __init__(self, config: SeedLinkConfig, positions: ServerPositions | None = None) -> None:
+        """Prepare; nothing is connected.
+
+        Raises:
+            UnavailableError: a file or a variable that the login or TLS needs is not there.
+        """
         self.counts = ReaderCounts()
         self.connected = False
+        stations = [stream.partition(":")[0] for stream in config.streams]
+        self.positions = positions or ServerPositions(stations, 0, None)
         self._config = config
         self._log = structlog.get_logger().bind(server=config.server)
         self._pause_s = config.reconnect_min_s
+        self._login: Login = read_login(config)
+        self._asked_info = False
         self._client = TolerantSeedLink(
             config.host,
             config.port,
@@ -65,9 +94,54 @@ class SeedLinkReader:
             clientname="umamba-rt",
             clientversion=__version__,
         )
+        if config.tls:
+            tls_context(config)  # what is wrong with it is said at the start
+            self._client.make_ssl_context = functools.partial(tls_context, config)
+        elif self._login is not None:
+            self._log.warning("seedlink_login_unencrypted", hint="tls = true")
         for stream in config.streams:
             station, _, selectors = stream.partition(":")
             self._client.add_stream(station, selectors or None)
+
+    @property
+    def server(self) -> str:
+        """``host:port`` as configured."""
+        return self._config.server
+
+    def recover(self, now_ns: int, max_age_ns: int | None, max_future_ns: int) -> int:
+        """Go on where the last run's state says; gives the number of streams that do.
+
+        Args:
+            now_ns: see ``ServerPositions.recover``, as for the others.
+            max_age_ns: oldest position of use.
+            max_future_ns: newest position that can be right.
+        """
+        self.positions.recover(now_ns, max_age_ns, max_future_ns)
+        for station, position in self.positions.recovered.items():
+            time = None if position.time_ns is None else rfc3339(position.time_ns)
+            self._client.resume_behind(station, position.sequence, time)
+        return len(self.positions.recovered)
+
+    def note(self, packet: Packet, segment: Segment | None, now_ns: int) -> bool:
+        """Note what became of a packet; True where it is the first one of a stream.
+
+        Args:
+            packet: one of this reader's.
+            segment: what it held; None where nothing of it can be used.
+            now_ns: the pipeline's clock.
+        """
+        before = packet.sequence - 1
+        if self._client.protocol is Protocol.V3:
+            before %= 1 << V3_NUMBER_BITS
+        receipt = Receipt(
+            sequence=packet.sequence,
+            before=before,
+            start_ns=0 if segment is None else segment.start_ns,
+            end_ns=0 if segment is None else segment.end_ns,
+            group=None if segment is None else segment.source_id.group,
+            noted_ns=now_ns,
+        )
+        return self.positions.note(self._client.matching(packet.station_id), receipt)
 
     async def packets(self) -> AsyncIterator[Packet]:
         """Read until cancelled; a failure is logged, and followed by a pause and a new try."""
@@ -79,6 +153,7 @@ class SeedLinkReader:
                 self._log.warning("seedlink_closed", reason="the server closed the connection")
             except ServerError as error:
                 self.counts.failures += 1
+                self.counts.last_failure = error.reason
                 self._log.warning("seedlink_failed", reason=error.reason)
             finally:
                 self.connected = False
@@ -87,25 +162,55 @@ class SeedLinkReader:
 
     async def _connect(self) -> None:
         try:
+            self._login = read_login(self._config)
+            self._client.log_in(self._login)
             await self._client.connect()
             self._refuse_other_servers(self._client.server_id or "")
+            await self._check_positions()
             self._client.rejected.clear()
             await self._client.negotiate()
         except ServerError:
             raise
+        except UnavailableError as error:
+            raise ServerError(self._config.server, str(error)) from error
         except Exception as error:
             raise self._failed(error) from error
         self.counts.connects += 1
-        self.counts.rejected = list(self._client.rejected)
+        self.counts.rejected = [hide(text, self._login) for text in self._client.rejected]
         self.connected = True
         protocol = self._client.protocol
-        self._log.info("seedlink_connected", protocol=protocol.name if protocol else None)
+        self.counts.protocol = protocol.name if protocol else ""
+        self._log.info("seedlink_connected", protocol=self.counts.protocol)
+        if self._login is not None and protocol is Protocol.V3:
+            self._log.warning("seedlink_login_impossible", reason="SeedLink 3 knows no login")
         for rejected in self.counts.rejected:
             self._log.warning("seedlink_stream_rejected", stream=rejected)
 
     def _refuse_other_servers(self, server_id: str) -> None:
         if not server_id.lower().startswith("seedlink"):
-            raise ServerError(self._config.server, f"no SeedLink server: {server_id[:80]!r}")
+            found = hide(server_id[:80], self._login)
+            raise ServerError(self._config.server, f"no SeedLink server: {found!r}")
+
+    async def _check_positions(self) -> None:
+        """Ask once whether the server still holds what the last run's positions point at.
+
+        A server that does not say so is taken at its word when it sends.
+        """
+        if self._asked_info or not self.positions.recovered:
+            return
+        self._asked_info = True
+        try:
+            async with asyncio.timeout(self._config.connect_timeout_s):
+                document = await self._client.info_dict("STATIONS")
+        except SeedLinkError as error:
+            if not self._client.is_connected:
+                raise
+            self._log.info("seedlink_info_refused", reason=hide(str(error), self._login))
+            return
+        v3 = self._client.protocol is Protocol.V3
+        extents = extents_v3(document) if v3 else extents_v4(document)
+        for station in self.positions.check(extents):
+            self._client.resume_behind(station, None, None)
 
     async def _read(self) -> AsyncIterator[Packet]:
         """Packets until the connection ends.
@@ -128,7 +233,7 @@ class SeedLinkReader:
                 self.counts.packets += 1
                 self._pause_s = self._config.reconnect_min_s
                 source = f"{self._config.server} {packet.station_id} {packet.seqnum}"
-                yield Packet(source, packet.payload)
+                yield Packet(source, packet.payload, packet.station_id, packet.seqnum or 0)
         except ServerError:
             raise
         except Exception as error:
@@ -141,7 +246,8 @@ class SeedLinkReader:
 
         Such errors cannot be listed in full: JSON of 200,000 brackets is a RecursionError.
         """
-        return ServerError(self._config.server, str(error) or type(error).__name__)
+        reason = hide(str(error) or type(error).__name__, self._login)
+        return ServerError(self._config.server, reason)
 
     async def _close(self) -> None:
         try:

@@ -7,6 +7,9 @@ is pinned below 0.3 for that.
 from __future__ import annotations
 
 import asyncio
+import logging
+import ssl
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
@@ -34,17 +37,39 @@ MAX_NAMES_CACHED = 10_000
 # SeedLink 3 fixes the length of a packet: an 8-byte header and a 512-byte record.
 V3_RECORD_BYTES = 512
 
+# It logs commands and answers, and with them passwords; what matters is logged by `seedlink`.
+logging.getLogger("seedlink_client").setLevel(logging.CRITICAL)
+
 
 class TolerantSeedLink(AsyncSeedLink):
     """A client for which one rejected station or one damaged record is no reason to hang up.
 
     Attributes:
         rejected: what the server refused at the last negotiation, with its reason.
+        make_ssl_context: makes each TLS connection's context; None: the parent's.
     """
 
     def _init_transport(self) -> None:
         super()._init_transport()
         self.rejected: list[str] = []
+        self.make_ssl_context: Callable[[], ssl.SSLContext] | None = None
+
+    def log_in(self, auth: tuple[str, str] | str | None) -> None:
+        """Use this name and password, or token, from the next connect on."""
+        self._auth = auth
+
+    def _ssl_context(self) -> ssl.SSLContext:
+        return self.make_ssl_context() if self.make_ssl_context else super()._ssl_context()
+
+    def matching(self, station_id: str) -> list[str]:
+        """What was asked for, as it was written, that a station belongs to."""
+        return [stream.station_id for stream in self._streams_matching(station_id)]
+
+    def resume_behind(self, station: str, sequence: int | None, timestamp: str | None) -> None:
+        """Ask for a station's packets behind this one at the next negotiation; None: from live."""
+        for stream in self._streams:
+            if stream.station_id == station:
+                stream.seqnum, stream.timestamp = sequence, timestamp
 
     def _timeout_scope(self) -> AbstractAsyncContextManager[None]:
         """No limit for a whole negotiation: hundreds of stations take their time.

@@ -72,7 +72,11 @@ class Station:
 
 @dataclass(frozen=True, slots=True)
 class Magnitude:
-    """One estimate of one window; ``evolution`` is there for V1 only."""
+    """One estimate of one window.
+
+    ``evolution`` is there for V1 only. ``repeat`` is there and true where an earlier run was killed
+    while it sent this window: a subscriber may have it already.
+    """
 
     station: Station
     window_start: str
@@ -84,6 +88,7 @@ class Magnitude:
     latency: Latency
     model: ModelIdentity
     evolution: Evolution | None = None
+    repeat: bool | None = None
 
     @property
     def topic(self) -> str:
@@ -141,6 +146,7 @@ _SCHEMA_OF: dict[type[Message], str] = {
     StationStatus: SCHEMA_STATION,
     Heartbeat: SCHEMA_HEARTBEAT,
 }
+_OPTIONAL = frozenset({"evolution", "repeat"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +167,7 @@ class Envelope:
 def encode(message: Message, envelope: Envelope, form: Format = "json") -> bytes:
     """The body of a message, envelope first; the same fields in JSON and in MessagePack.
 
-    ``evolution`` is left out where there is none.
+    ``evolution`` and ``repeat`` are left out where there is none.
     """
     body: dict[str, object] = {
         "schema": _SCHEMA_OF[type(message)],
@@ -171,7 +177,7 @@ def encode(message: Message, envelope: Envelope, form: Format = "json") -> bytes
     }
     for item in fields(message):
         value = getattr(message, item.name)
-        if item.name != "evolution" or value is not None:
+        if item.name not in _OPTIONAL or value is not None:
             body[item.name] = value
     return msgspec.json.encode(body) if form == "json" else msgspec.msgpack.encode(body)
 
