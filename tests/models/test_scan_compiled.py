@@ -31,10 +31,7 @@ def relative_error(found: Tensor, expected: Tensor) -> float:
     return float((found - expected).abs().max()) / scale if scale else 0.0
 
 
-# The same draws each time: where a gradient's few numbers are each a sum that nearly cancels, no
-# float32 recurrence holds 1e-5 of them (1 of 6500 draws of up to 60 tokens, 1.7e-5; states in
-# float64 cost 40 % of the backward pass and move it to another draw).
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(deadline=None, max_examples=60)
 @given(
     batch=st.integers(1, 4),
     channels=st.integers(1, 9),

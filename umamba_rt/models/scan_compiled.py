@@ -54,23 +54,22 @@ class _SelectiveScan(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, ...]:
         arrays = _arrays(*ctx.saved_tensors)
-        u, _, a, b, _, d = arrays
+        u, _, a, b, c, d = arrays
         dy = _array(grads[0])
-        du, ddelta = np.zeros_like(u), np.zeros_like(u)
-        da, dd = np.zeros_like(a), np.zeros_like(d)
-        kernel, parts = backward_kernel(), ranges(u.shape[1], _threads_for(arrays))
-        # All channels add to db and dc: one copy for each range, then their sum, so that the
+        du, ddelta, db, dc = (np.zeros_like(x) for x in (u, u, b, c))
+        kernel, parts = backward_kernel(), ranges(u.shape[0], _threads_for(arrays))
+        # All windows add to da and dd: one copy for each range, then their sum, so that the
         # result depends on the number of threads only and never on which ends first.
-        db = np.zeros((len(parts), *b.shape), np.float32)
-        dc = np.zeros_like(db)
+        da, dd = np.zeros((len(parts), *a.shape)), np.zeros((len(parts), *d.shape))
         if u.size:
             tasks = [
-                partial(kernel, *arrays, dy, du, ddelta, da, db[k], dc[k], dd, *part)
+                partial(kernel, *arrays, dy, du, ddelta, da[k], db, dc, dd[k], *part)
                 for k, part in enumerate(parts)
             ]
             run_all(tasks)
-        db_sum, dc_sum = (x.sum(axis=0).transpose(0, 2, 1) for x in (db, dc))
-        return tuple(torch.from_numpy(x) for x in (du, ddelta, da, db_sum, dc_sum, dd))
+        da_sum, dd_sum = (x.sum(axis=0).astype(np.float32) for x in (da, dd))
+        gradients = (du, ddelta, da_sum, db.transpose(0, 2, 1), dc.transpose(0, 2, 1), dd_sum)
+        return tuple(torch.from_numpy(x) for x in gradients)
 
 
 def _check(u: Tensor, delta: Tensor, a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> None:
