@@ -165,6 +165,13 @@ class WindowConfig:
         low=0,
         high=30,
     )
+    reorder_s: float = key(
+        "how much later than its turn a record may come and its channel, if it is resampled, go\n"
+        "on as if the record had come in its turn",
+        10.0,
+        low=0,
+        high=600,
+    )
     slack_s: float = key("data kept beyond a window and the wait", 20.0, low=5, high=3600)
     stale_after_s: float = key(
         "silence after which a station is called stale", 60.0, low=1, high=86400
@@ -267,6 +274,7 @@ class Config:
             hop_s=window.hop_s,
             max_wait_s=window.max_wait_s,
             max_gap_s=window.max_gap_s,
+            reorder_s=window.reorder_s,
             slack_s=window.slack_s,
             stale_after_s=window.stale_after_s,
             max_future_s=window.max_future_s if self.run.mode == "live" else None,

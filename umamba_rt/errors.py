@@ -130,13 +130,13 @@ class RecordError(StreamError):
 class SampleRateError(StreamError):
     """A channel's sampling rate is none that can be brought to the model's rate."""
 
-    def __init__(self, source_id: str, found_hz: float, supported_hz: tuple[float, ...]) -> None:
-        super().__init__(source_id, found_hz, supported_hz)
-        self.source_id, self.found_hz, self.supported_hz = source_id, found_hz, supported_hz
+    def __init__(self, source_id: str, found_hz: float, limits_hz: tuple[float, float]) -> None:
+        super().__init__(source_id, found_hz, limits_hz)
+        self.source_id, self.found_hz, self.limits_hz = source_id, found_hz, limits_hz
 
     def __str__(self) -> str:
-        rates = ", ".join(f"{rate:g}" for rate in self.supported_hz)
-        return f"{self.source_id}: sampling rate {self.found_hz:g} Hz, supported are {rates} Hz"
+        low, high = self.limits_hz
+        return f"{self.source_id}: sampling rate {self.found_hz:g} Hz, not {low:g} to {high:g} Hz"
 
 
 class ServerError(StreamError):

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from umamba_rt.core.channel import Channel, GridRun
+from umamba_rt.core.channel import Channel
+from umamba_rt.core.grid_run import GridRun
 from umamba_rt.core.ids import SourceId
-from umamba_rt.core.resample import Resampler
-from umamba_rt.core.segment import SampleArray, Segment
-from umamba_rt.core.timebase import SAMPLE_NS, nearest_index
+from umamba_rt.core.segment import RecordFlag, SampleArray, Segment
+from umamba_rt.core.timebase import NS_PER_S, SAMPLE_NS
 from umamba_rt.errors import SampleRateError
 
 HHZ = SourceId.parse("FDSN:CI_CCC__H_H_Z")
@@ -33,15 +33,6 @@ def spans(runs: list[GridRun]) -> list[tuple[int, int]]:
 def wave(count: int) -> SampleArray:
     values: SampleArray = np.random.default_rng(2).integers(-999, 999, count).astype(np.int32)
     return values
-
-
-def grid(runs: list[GridRun]) -> dict[int, float]:
-    """Grid samples as a ring keeps them: the first of a time wins."""
-    kept: dict[int, float] = {}
-    for run in runs:
-        for index, value in enumerate(run.values.tolist(), run.first):
-            kept.setdefault(index, value)
-    return kept
 
 
 def test_samples_milliseconds_off_the_grid_go_to_the_nearest_index() -> None:
@@ -104,124 +95,103 @@ def test_24_bit_counts_stay_exact() -> None:
     np.testing.assert_array_equal(run.values, samples)
 
 
-@pytest.mark.parametrize("rate_hz", [1.0, 31.25, 99.0, 1000.0, 1e-300])
+@st.composite
+def orders(draw: st.DrawFn) -> list[int]:
+    """Records 0 to 29, each up to 9 records later than its turn."""
+    delays = draw(st.lists(st.integers(0, 9), min_size=30, max_size=30))
+    return [number for _, number in sorted((n + late, n) for n, late in enumerate(delays))]
+
+
+@given(orders(), st.integers(0, SAMPLE_NS), st.lists(st.integers(-9000, 9000), min_size=30))
+def test_records_out_of_order_take_the_places_of_those_in_order(
+    order: list[int], phase_ns: int, jitter_ns: list[int]
+) -> None:
+    def place(numbers: list[int]) -> list[int]:
+        channel = Channel(HHZ)
+        places = dict.fromkeys(range(30), 0)
+        for number in numbers:
+            off = phase_ns + number * 100 * SAMPLE_NS + jitter_ns[number]
+            places[number] = channel.accept(segment(off, 100))[0].first
+        return list(places.values())
+
+    in_order, found = place(sorted(order)), place(order)
+    # The first record decides to which side of a half all go.
+    shift = found[0] - in_order[0]
+    assert abs(shift) <= 1
+    assert [index - shift for index in found] == in_order
+    assert {b - a for a, b in pairwise(in_order)} == {100}
+
+
+def test_far_from_the_newest_record_the_nearest_index_counts() -> None:
+    channel = Channel(HHZ, 10 * NS_PER_S)
+    for number in range(8):  # drifts to 0.7 of a sample
+        start = number * (100 * SAMPLE_NS + SAMPLE_NS // 10)
+        channel.accept(segment(start, 100, start_ns=FIRST * SAMPLE_NS))
+    late = 7 * SAMPLE_NS // 10
+    (near,) = channel.accept(segment(9 * NS_PER_S + late, 100, start_ns=FIRST * SAMPLE_NS))
+    (far,) = channel.accept(segment(30 * NS_PER_S + late, 100, start_ns=FIRST * SAMPLE_NS))
+    (past,) = channel.accept(segment(late, 100, start_ns=FIRST * SAMPLE_NS))
+    assert [run.first - FIRST for run in (near, far, past)] == [900, 3001, 1]
+
+
+@pytest.mark.parametrize("rate_hz", [1.0, 19.9, 501.0, 1000.0, 1e-300])
 def test_another_rate_is_refused_and_changes_nothing(rate_hz: float) -> None:
     channel = Channel(HHZ)
     channel.accept(segment(0, 100))
-    with pytest.raises(SampleRateError) as caught:
+    with pytest.raises(SampleRateError, match="not 20 to 500 Hz") as caught:
         channel.accept(segment(100 * SAMPLE_NS, 10, rate_hz))
     assert (caught.value.source_id, caught.value.found_hz) == (str(HHZ), rate_hz)
     assert channel.rate_hz == 100.0
     assert spans(channel.accept(segment(100 * SAMPLE_NS, 10))) == [(100, 110)]
 
 
-@pytest.mark.parametrize("rate_hz", [20.0, 40.0, 50.0, 200.0, 250.0])
-def test_packets_of_another_rate_give_the_resampled_run(rate_hz: float) -> None:
-    samples = wave(2000)
+@pytest.mark.parametrize("rate_hz", [99.9998, 100.0002, 99.9951, 99.9901])
+def test_a_header_rate_that_wanders_is_no_new_rate(rate_hz: float) -> None:
     channel = Channel(HHZ)
-    runs = []
-    for start in range(0, 2000, 130):
-        offset_ns = round(start * 1e9 / rate_hz)
-        runs += channel.accept(segment(offset_ns, samples[start : start + 130], rate_hz))
-    assert channel.rate_hz == rate_hz
-    assert all(b.first == a.stop for a, b in pairwise(runs))
-    plain = Resampler(rate_hz)
-    expected = np.concatenate((plain.push(samples), plain.finish()))
-    found = np.concatenate([run.values for run in runs])
-    assert runs[0].first == FIRST
-    assert len(expected) - 150 < len(found) < len(expected)
-    np.testing.assert_allclose(found, expected[: len(found)], rtol=1e-6, atol=1e-3)
+    for number in range(10):
+        found = segment(number * 100 * SAMPLE_NS, 100, (100.0, rate_hz)[number % 2])
+        assert spans(channel.accept(found)) == [(100 * number, 100 * number + 100)]
+    assert (channel.rate_changes, channel.rate_hz) == (0, 100.0)
 
 
-def test_a_packet_shorter_than_the_filter_waits_for_the_next() -> None:
+def test_a_new_rate_ends_the_old_run_goes_on_in_place_and_is_counted() -> None:
     channel = Channel(HHZ)
-    assert channel.accept(segment(0, 5, 50.0)) == []
-    assert spans(channel.accept(segment(100_000_000, 95, 50.0)))[0][0] == 0
-
-
-def test_a_gap_releases_what_the_resampler_held() -> None:
-    channel = Channel(HHZ)
-    first = spans(channel.accept(segment(0, 100, 50.0)))
-    assert first[0][0] == 0
-    assert first[0][1] < 199
-    after = spans(channel.accept(segment(10 * 10**9, 100, 50.0)))
-    assert after[0] == (first[0][1], 199)
-    assert after[1][0] == 1000
-
-
-@pytest.mark.parametrize("start", [40, 99, 60])
-def test_of_an_overlapping_record_the_new_part_counts(start: int) -> None:
-    samples = wave(400)
-    channel = Channel(HHZ)
-    runs = channel.accept(segment(0, samples[:100], 50.0))
-    runs += channel.accept(segment(start * 20_000_000, samples[start:], 50.0))
-    plain = Channel(HHZ).accept(segment(0, samples, 50.0))
-    found = np.concatenate([run.values for run in runs])
-    np.testing.assert_allclose(found, plain[0].values, rtol=1e-6, atol=1e-3)
-
-
-def test_a_repeated_record_does_not_disturb_the_run() -> None:
-    samples = wave(400)
-    channel = Channel(HHZ)
-    runs = channel.accept(segment(0, samples[:200], 50.0))
-    assert channel.accept(segment(0, samples[:200], 50.0)) == []
-    runs += channel.accept(segment(4 * 10**9, samples[200:], 50.0))
-    plain = Channel(HHZ).accept(segment(0, samples, 50.0))
-    found = np.concatenate([run.values for run in runs])
-    np.testing.assert_allclose(found, plain[0].values, rtol=1e-6, atol=1e-3)
-
-
-def test_an_overlap_that_ends_a_fraction_later_adds_no_sample() -> None:
-    channel = Channel(HHZ)
-    channel.accept(segment(0, 100, 50.0))
-    assert channel.accept(segment(20_000_000 // 3, 100, 50.0)) == []
-
-
-def test_a_late_record_of_another_rate_fills_its_gap() -> None:
-    samples = wave(900)
-    channel = Channel(HHZ)
-    runs = channel.accept(segment(0, samples[:300], 50.0))
-    runs += channel.accept(segment(12 * 10**9, samples[600:], 50.0))
-    runs += channel.accept(segment(6 * 10**9, samples[300:600], 50.0))
-    kept = grid(runs)
-    # Between two inputs 20 ms apart that no run spans, one grid sample stays open.
-    missing = [index - FIRST for index in range(FIRST, max(kept)) if index not in kept]
-    assert missing == [599, 1199]
-    (plain,) = Channel(HHZ).accept(segment(0, samples, 50.0))
-    inner = range(700, 1100)  # half a filter from the edges
-    expected = [plain.values[index] for index in inner]
-    np.testing.assert_allclose([kept[FIRST + index] for index in inner], expected, atol=1e-3)
-
-
-def test_a_late_record_of_one_sample_gives_one_sample() -> None:
-    channel = Channel(HHZ)
-    channel.accept(segment(0, 300, 50.0))
-    (run,) = channel.accept(segment(20_000_000, 1, 50.0))
-    assert spans([run]) == [(2, 3)]
-
-
-def test_a_new_rate_ends_the_old_run_and_goes_on_in_place() -> None:
-    channel = Channel(HHZ)
-    held = channel.accept(segment(0, 300, 50.0))
-    runs = channel.accept(segment(6 * 10**9, 500, 100.0))
-    assert spans(held + runs) == [(0, spans(held)[0][1]), (spans(held)[0][1], 599), (600, 1100)]
-    assert channel.rate_hz == 100.0
+    assert channel.rate_hz == 0.0
+    assert channel.tick(0) == []
+    (held,) = channel.accept(segment(0, 300, 50.0))
+    flushed, straight = channel.accept(segment(6 * 10**9, 500, 100.0))
+    assert spans([held, flushed, straight]) == [(-1, 540), (540, 599), (600, 1100)]
+    assert (channel.rate_hz, channel.rate_changes) == (100.0, 1)
+    assert channel.tick(10**18) == []
     (back,) = channel.accept(segment(11 * 10**9, 300, 200.0))
     assert spans([back])[0][0] == 1100
-    assert channel.rate_hz == 200.0
     flushed, other = channel.accept(segment(12_500_000_000, 300, 50.0))
     assert spans([flushed])[0][1] == 1250
-    assert spans([other])[0][0] == 1250
+    assert spans([other])[0][0] in (1249, 1250)
+    assert (channel.rate_hz, channel.rate_changes) == (50.0, 3)
 
 
-@pytest.mark.parametrize("drift_ns", [4_000_000, -4_000_000])
-def test_time_stamps_that_drift_do_not_carry_a_resampled_run_away(drift_ns: int) -> None:
+MONTH = 1_483_228_800 * 100  # 2017-01-01T00:00:00, behind the last leap second, as a grid index
+
+
+@pytest.mark.parametrize("rate_hz", [100.0, 50.0, 200.0, 200 / 3])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_leap_second_opens_no_gap_and_gives_no_sample_twice(rate_hz: float, sign: int) -> None:
+    flag = RecordFlag.LEAP_ADDED if sign == 1 else RecordFlag.LEAP_REMOVED
     channel = Channel(HHZ)
-    for number in range(60):  # each record starts 4 ms later, or earlier, than the last one ended
-        start = segment(number * (2 * 10**9 + drift_ns), 100, 50.0)
-        for run in channel.accept(start):
-            last = run
-    # All but the filter's delay is out, and lies within a native sample of its time.
-    delay = nearest_index(start.end_ns) - last.stop
-    undisturbed = Channel(HHZ).accept(segment(0, 100, 50.0))[0]
-    assert abs(delay - (198 - (undisturbed.stop - FIRST))) <= 2
+    runs = []
+    count, length_ns = 400, round(400 * 1e9 / rate_hz)
+    # The sixth record holds the leap second: 335 ms before an added one, or a removed one, begins.
+    leap_ns = MONTH * SAMPLE_NS - (0 if sign == 1 else NS_PER_S)
+    begin_ns = leap_ns - 5 * length_ns - 335_000_000
+    for number in range(12):
+        start_ns = begin_ns + number * length_ns - (sign * NS_PER_S if number > 5 else 0)
+        flags = flag if number == 5 else RecordFlag(0)
+        runs += channel.accept(Segment(HHZ, start_ns, rate_hz, wave(count), flags=flags))
+    assert all(b.first == a.stop for a, b in pairwise(runs))
+    assert runs[-1].stop * SAMPLE_NS > start_ns
+
+
+def test_a_record_that_lies_in_the_added_second_gives_nothing() -> None:
+    inside = Segment(HHZ, MONTH * SAMPLE_NS, 50.0, wave(40), flags=RecordFlag.LEAP_ADDED)
+    assert Channel(HHZ).accept(inside) == []

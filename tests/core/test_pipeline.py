@@ -107,9 +107,9 @@ def test_stations_beyond_the_limit_are_refused_and_the_known_ones_go_on() -> Non
 
 def test_another_rate_is_counted_and_is_a_state_of_the_station() -> None:
     pipeline = Pipeline(SHORT)
-    (change,) = pipeline.accept(segment("HHZ", 0, 50, rate_hz=31.25), now(50)).changes
+    (change,) = pipeline.accept(segment("HHZ", 0, 50, rate_hz=12.5), now(50)).changes
     assert (change.state, change.since_ns) == ("refused", now(50))
-    assert "31.25" in change.detail
+    assert "12.5" in change.detail
     assert pipeline.counts == {Reason.SEGMENTS: 1, Reason.RATE: 1}
 
 
@@ -120,7 +120,7 @@ def test_a_refused_channel_does_not_flood_the_feed_with_states() -> None:
         for code in "ZN":
             found = segment("HH" + code, first, first + 100)
             changes += pipeline.accept(found, now(first + 100)).changes
-        refused = segment("HHE", first, first + 31, rate_hz=31.25)
+        refused = segment("HHE", first, first + 12, rate_hz=12.5)
         changes += pipeline.accept(refused, now(first + 100)).changes
     assert [change.state for change in changes] == ["refused"]
     assert pipeline.counts[Reason.WITHHELD_COMPONENT] > 20
@@ -128,7 +128,7 @@ def test_a_refused_channel_does_not_flood_the_feed_with_states() -> None:
 
 def test_a_refused_channel_takes_no_place_from_one_that_can_be_used() -> None:
     pipeline = Pipeline(SHORT)
-    pipeline.accept(segment("HHN", 0, 31, rate_hz=31.25), now(100))
+    pipeline.accept(segment("HHN", 0, 12, rate_hz=12.5), now(100))
     windows = []
     for code in ("HHZ", "HH1", "HH2"):
         windows += pipeline.accept(segment(code, 0, 500), now(500)).windows
@@ -189,7 +189,7 @@ def test_filled_windows_are_counted() -> None:
     assert pipeline.counts[Reason.FILLED] == 1
 
 
-@pytest.mark.parametrize("rate_hz", [1e-4, 1e300, 99.0])
+@pytest.mark.parametrize("rate_hz", [1e-4, 1e300, 19.0, 501.0])
 def test_no_rate_raises(rate_hz: float) -> None:
     pipeline = Pipeline(SHORT)
     pipeline.accept(segment("HHZ", 0, 100, rate_hz=rate_hz), now(10**9))

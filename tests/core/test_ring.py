@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from umamba_rt.core.channel import GridRun
 from umamba_rt.core.estimate import Float32Array
+from umamba_rt.core.grid_run import GridRun
 from umamba_rt.core.ring import Placed, Ring
 
 NAN = float("nan")

@@ -325,9 +325,9 @@ def test_z_1_2_makes_a_sensor_and_a_surplus_channel_does_not() -> None:
 def test_a_refused_rate_raises_and_is_a_state() -> None:
     target = sensor()
     with pytest.raises(SampleRateError):
-        target.accept(segment("Z", 0, 100, rate_hz=31.25), now(100))
-    (change,) = target.refuse("31.25 Hz", now(100))
-    assert (change.state, change.detail) == ("refused", "31.25 Hz")
+        target.accept(segment("Z", 0, 100, rate_hz=12.5), now(100))
+    (change,) = target.refuse("12.5 Hz", now(100))
+    assert (change.state, change.detail) == ("refused", "12.5 Hz")
     assert target.last_arrival_ns is None
 
 

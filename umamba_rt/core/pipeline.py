@@ -21,6 +21,7 @@ class Reason(StrEnum):
 
     SEGMENTS = "segments"
     RATE = "segments_refused_rate"
+    RATE_CHANGED = "rate_changes"
     COMPONENT = "segments_refused_component"
     FUTURE = "segments_refused_future"
     STATION_LIMIT = "segments_refused_station_limit"
@@ -44,6 +45,7 @@ class PipelineSettings:
         hop_s: from one window to the next, s; a multiple of 0.01.
         max_wait_s: see ``WindowRules``.
         max_gap_s: see ``WindowRules``.
+        reorder_s: how much later than its turn a record may come and be taken as if in its turn.
         slack_s: what the ring holds beyond a window and the wait, s: at least a record's length.
         stale_after_s: silence after which a station is called stale, s.
         max_future_s: how far past the clock a record may end, s; None for a clock that the data
@@ -55,6 +57,7 @@ class PipelineSettings:
     hop_s: float = 1.0
     max_wait_s: float = 10.0
     max_gap_s: float = 0.5
+    reorder_s: float = 10.0
     slack_s: float = 20.0
     stale_after_s: float = 60.0
     max_future_s: float | None = 30.0
@@ -157,6 +160,7 @@ class Pipeline:
                 self._settings.capacity,
                 round(self._settings.stale_after_s * NS_PER_S),
                 self._inventory,
+                round(self._settings.reorder_s * NS_PER_S),
             )
             if group in self._resumed:
                 sensor.resume_after(self._resumed.pop(group))
@@ -165,6 +169,7 @@ class Pipeline:
 
     def _count(self, cut: Cut) -> None:
         tally = {
+            Reason.RATE_CHANGED: cut.rate_changes,
             Reason.DUPLICATE: cut.duplicate,
             Reason.CONFLICTING: cut.conflicting,
             Reason.TOO_OLD: cut.too_old,

@@ -1,8 +1,8 @@
-"""A channel's native rate to the grid's 100 Hz, streaming, without delay and without memory loss.
+"""A channel's native rate to the grid's 100 Hz: any rate, streaming, on the grid's own instants.
 
-Polyphase FIR (scipy's ``firwin`` and ``upfirdn``) with the filter's past kept between calls. The
-soxr library was measured first: its stream holds back 4 to 40 s of data at these rates, a live
-estimate's worth; this filter holds back 0.29 to 1.43 s (docs/decisions/0002-resampling.md).
+Each output is a sum of the inputs around its time, weighted by a windowed sinc. The weights
+come from one finely sampled prototype, so that no rate needs a filter of its own: 99.9998 Hz as a
+polyphase filter takes 28 million taps (docs/decisions/0005-any-rate.md).
 """
 
 from __future__ import annotations
@@ -11,57 +11,95 @@ from fractions import Fraction
 from functools import cache
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from scipy.signal import firwin, kaiserord, upfirdn
+from scipy.signal import kaiserord
 
 from umamba_rt.core.estimate import Float32Array
-from umamba_rt.core.timebase import RATE_HZ
+from umamba_rt.core.timebase import NS_PER_S, RATE_HZ
 
-NATIVE_RATES_HZ = (20.0, 40.0, 50.0, 100.0, 200.0, 250.0)
-# Record headers carry the rate rounded: a float, or factor and multiplier. 1e-4 moves the last
-# sample of a 4,096-byte record by less than half a sample.
-RATE_TOLERANCE = 1e-4
 STOP_BAND_DB = 90.0
 PASS_BAND = 0.8
-
-
-def supported_rate(rate_hz: float) -> float | None:
-    """The supported native rate that ``rate_hz`` means, or None."""
-    for rate in NATIVE_RATES_HZ:
-        if abs(rate_hz - rate) <= RATE_TOLERANCE * rate:
-            return rate
-    return None
+# Linear interpolation between prototype samples errs by (pi / steps)^2 / 8 = -118 dB.
+_STEPS = 1024
+# A run's phase is rounded to this part of an input sample (0.1 ms at 20 Hz), so that a run joined
+# at another record, whose time is rounded to the microsecond, gives the same samples to the bit.
+_PHASES = 256
+# Weights are kept where the outputs cycle through few phases: all usual rates but the odd ones.
+_MOST_CYCLE = 16
+_BLOCK = 512  # outputs at once: bounds the memory of a long record
 
 
 @cache
-def _filter(up: int, down: int) -> NDArray[np.float64]:
-    """Linear-phase low-pass taps at ``up`` times the native rate; odd count, gain ``up``.
+def _prototype() -> tuple[int, float, NDArray[np.float64]]:
+    """Half of the low-pass, sampled ``_STEPS`` times per sample of the lower rate.
 
-    Flat to 80 % of the lower Nyquist frequency and down by 90 dB from it on, so nothing folds.
+    Returns:
+        Half its length in samples of the lower rate, rounded up and exact; its values from the
+        middle outwards, with zeros behind the end. Flat to 80 % of the lower Nyquist frequency
+        and down by 90 dB from it on, so nothing folds.
+
+    Source: J. F. Kaiser's window method, lengths by ``scipy.signal.kaiserord``.
     """
-    nyquist = 1.0 / max(up, down)  # of the lower rate, as a share of the filter's own Nyquist
-    count, beta = kaiserord(STOP_BAND_DB, (1 - PASS_BAND) * nyquist)
-    taps = firwin(count | 1, (1 + PASS_BAND) / 2 * nyquist, window=("kaiser", beta))
-    return np.asarray(up * taps, dtype=np.float64)
+    count, beta = kaiserord(STOP_BAND_DB, 1 - PASS_BAND)
+    half = count / 2
+    position = np.arange(int(np.ceil(half)) * _STEPS + 2) / _STEPS
+    inside = np.sqrt(np.maximum(0.0, 1 - (position / half) ** 2))
+    window = np.where(position < half, np.i0(beta * inside) / np.i0(beta), 0.0)
+    cutoff = (1 + PASS_BAND) / 2
+    return int(np.ceil(half)), half, np.asarray(np.sinc(cutoff * position) * window)
 
 
 class Resampler:
-    """One gapless run of samples, brought to 100 Hz as it comes in.
+    """One gapless run of samples, brought to the grid as it comes in.
 
-    Output k lies at the time of input 0 plus k / 100 s: the filter's delay is taken out. The
-    samples do not depend on how the input was cut.
+    Each output lies on a grid instant: the filter's delay and the run's own phase are taken out.
+    The outputs do not depend, to the bit, on how the input was cut. A sample stands for half a
+    period on each side: two runs that abut leave no grid instant between them open. A run begins
+    as if its first sample had been there before, and ends as if its last one went on.
     """
 
-    def __init__(self, rate_hz: float) -> None:
-        ratio = Fraction(RATE_HZ) / Fraction(rate_hz).limit_denominator(1000)
-        self._up, self._down = ratio.numerator, ratio.denominator
-        self._taps = _filter(self._up, self._down)
-        self._half = len(self._taps) // 2
-        # Inputs still needed; the first stands for input number ``_first`` of the run. The run
-        # begins as if its first sample had been there before, so an offset makes no step.
+    def __init__(self, rate_hz: Fraction, start_ns: int) -> None:
+        """Begin a run.
+
+        Args:
+            rate_hz: native rate, Hz.
+            start_ns: time of the first input, ns since 1970 UTC.
+        """
+        self._rate = rate_hz
+        # Grid index g lies at input g * step - phase: both counted in 1 / scale of an input.
+        self._scale = RATE_HZ * rate_hz.denominator * _PHASES
+        self._step = rate_hz.numerator * _PHASES
+        phases = Fraction(start_ns * rate_hz.numerator, NS_PER_S * rate_hz.denominator) * _PHASES
+        self._phase = round(phases) * RATE_HZ * rate_hz.denominator
+        narrow, _, _ = _prototype()
+        self._stretch = max(1.0, float(rate_hz) / RATE_HZ)
+        self._half = int(np.ceil(narrow * self._stretch))
+        self._cycle = (rate_hz / RATE_HZ).denominator
+        self._kept: NDArray[np.float64] | None = None
+        self._kept_from = 0
+        # The first grid instant not half a sample before the first input: round half down.
+        self.next_index = -((self._scale - 2 * self._phase) // (2 * self._step))
         self._pending = np.zeros(0, dtype=np.float64)
-        self._first = 0
-        self._done = 0
+        self._first = 0  # number of the run's input that ``_pending`` begins with
+        self._count = 0
+
+    @property
+    def expected_ns(self) -> int:
+        """Time of the next input by the run's own rate and phase, ns since 1970 UTC."""
+        inputs = Fraction(self._phase, self._scale) + self._count
+        return round(inputs / self._rate * NS_PER_S)
+
+    @property
+    def edge_stop(self) -> int:
+        """Grid index from which on no output depends on the begin of the run."""
+        return -(-(self._half * self._scale + self._phase) // self._step)
+
+    def shift(self, deviation_ns: int) -> None:
+        """Follow the records' clock: from here on inputs lie this much later than thought."""
+        phases = Fraction(deviation_ns * _PHASES, NS_PER_S) * self._rate
+        self._phase += round(phases) * RATE_HZ * self._rate.denominator
+        self._kept = None
 
     def push(self, samples: NDArray[np.generic]) -> Float32Array:
         """Take the next inputs; give the outputs that they settle.
@@ -70,42 +108,73 @@ class Resampler:
             samples: shape ``(n,)``, in the channel's unit.
 
         Returns:
-            Shape ``(m,)``, the same unit; m may be 0.
+            Shape ``(m,)``, the same unit, from the grid index on that ``next_index`` said before
+            the call; m may be 0.
         """
         new = np.asarray(samples, dtype=np.float64)
-        if self._done == 0 and len(self._pending) == 0 and len(new):
-            lead = self._half // self._up + 1
-            self._pending = np.full(lead, new[0])
-            self._first = -lead
+        if self._count == 0 and len(new):
+            # One more than the filter's half: a shift may move an output back by up to a sample.
+            self._first = -self._half - 1
+            self._pending = np.full(self._half + 1, new[0])
         self._pending = np.concatenate((self._pending, new))
-        last = self._first + len(self._pending) - 1
-        # Output k needs inputs up to (k * down + half) / up.
-        return self._emit((last * self._up - self._half) // self._down + 1)
+        self._count += len(new)
+        # Output g needs inputs up to floor(position) + half.
+        settled = (self._count - self._half) * self._scale + self._phase
+        return self._emit(-(-settled // self._step))
 
     def finish(self) -> Float32Array:
-        """End the run; give what the filter still held, as if the last sample went on."""
-        if len(self._pending) == 0:
+        """End the run; give what the filter still held."""
+        if self._count == 0:
             return np.zeros(0, dtype=np.float32)
-        total = ((self._first + len(self._pending) - 1) * self._up) // self._down + 1
-        tail = np.full(self._half // self._up + 1, self._pending[-1])
-        self._pending = np.concatenate((self._pending, tail))
-        return self._emit(total)
+        self._pending = np.concatenate((self._pending, np.full(self._half + 1, self._pending[-1])))
+        # Grid instants less than half a sample behind the last input.
+        end = 2 * (self._count * self._scale + self._phase) - self._scale
+        return self._emit(-(-end // (2 * self._step)))
 
     def _emit(self, stop: int) -> Float32Array:
-        """Outputs ``_done`` to ``stop`` - 1; drops the inputs that no later one needs."""
-        count = stop - self._done
+        """Outputs up to grid index ``stop`` - 1; drops the inputs that no later one needs."""
+        count = stop - self.next_index
         if count <= 0:
             return np.zeros(0, dtype=np.float32)
-        # upfirdn's output j (before decimation) is centred on up-sampled input j - half. The first
-        # output wanted is up-sampled position done * down, counted from the first pending input.
-        # Decimation starts at a multiple of ``down``, hence the leading zeros in the taps.
-        position = self._done * self._down - self._first * self._up + self._half
-        shift = -position % self._down
-        taps = np.concatenate((np.zeros(shift), self._taps)) if shift else self._taps
-        begin = (position + shift) // self._down
-        out = upfirdn(taps, self._pending, self._up, self._down)[begin : begin + count]
-        self._done = stop
-        keep_from = (stop * self._down - self._half) // self._up - 1
-        drop = max(0, keep_from - self._first)
-        self._pending, self._first = self._pending[drop:], self._first + drop
-        return np.asarray(out, dtype=np.float32)
+        out = np.empty(count, dtype=np.float32)
+        windows = sliding_window_view(self._pending, 2 * self._half)
+        for begin in range(0, count, _BLOCK):
+            size = min(_BLOCK, count - begin)
+            base, rest = self._position(self.next_index + begin)
+            steps = rest + np.arange(size, dtype=np.int64) * self._step
+            whole, part = np.divmod(steps, self._scale)
+            inputs = windows[whole + (base + 1 - self._half - self._first)]
+            # Row by row, never by matrix product: BLAS rounds by the batch's shape.
+            np.sum(inputs * self._weights(part, begin), axis=1, out=out[begin : begin + size])
+        self.next_index = stop
+        keep = max(0, self._position(stop)[0] - self._half - self._first)
+        self._pending, self._first = self._pending[keep:], self._first + keep
+        return out
+
+    def _position(self, index: int) -> tuple[int, int]:
+        """The input at or before a grid index, and the rest in 1 / scale."""
+        return divmod(index * self._step - self._phase, self._scale)
+
+    def _weights(self, part: NDArray[np.int64], begin: int) -> NDArray[np.float64]:
+        """Weights of the inputs around each output, shape ``(m, 2 * half)``; rows sum to 1."""
+        if self._cycle > _MOST_CYCLE:
+            return self._rows(part)
+        if self._kept is None:
+            self._kept_from = self.next_index + begin
+            rest = self._position(self._kept_from)[1]
+            steps = rest + np.arange(self._cycle, dtype=np.int64) * self._step
+            self._kept = self._rows(steps % self._scale)
+        turn = (self.next_index + begin - self._kept_from) % self._cycle
+        return self._kept[(turn + np.arange(len(part))) % self._cycle]
+
+    def _rows(self, part: NDArray[np.int64]) -> NDArray[np.float64]:
+        _, _, prototype = _prototype()
+        inputs = np.arange(1 - self._half, self._half + 1)
+        away = np.abs(inputs - (part / self._scale)[:, np.newaxis])
+        place = np.minimum(away * (_STEPS / self._stretch), len(prototype) - 1.5)
+        left = place.astype(np.int64)
+        rows = prototype[left]
+        rows += (prototype[left + 1] - rows) * (place - left)
+        # To the sum of 1, so that a large offset leaves no ripple between the phases.
+        rows /= rows.sum(axis=1, keepdims=True)
+        return rows

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from umamba_rt.core.channel import GridRun
 from umamba_rt.core.estimate import Float32Array
+from umamba_rt.core.grid_run import GridRun
 
 N_COMPONENTS = 3
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from umamba_rt.core.calibration import Calibration, Unit
-from umamba_rt.core.channel import Channel, GridRun, require_rate
+from umamba_rt.core.channel import REORDER_NS, Channel, require_rate
 from umamba_rt.core.estimate import Float32Array
+from umamba_rt.core.grid_run import GridRun
 from umamba_rt.core.ids import GroupId, SourceId
 from umamba_rt.core.inventory import EMPTY, Inventory, calibration_of
 from umamba_rt.core.quality import Quality, fill_linear, find_gaps, is_clipped, snr_db
@@ -32,6 +33,7 @@ class Cut:
     conflicting: int = 0
     too_old: int = 0
     not_a_number: int = 0
+    rate_changes: int = 0
     withheld_gap: int = 0
     withheld_component: int = 0
     late: int = 0
@@ -47,6 +49,7 @@ class Sensor:
         capacity: int,
         stale_after_ns: int,
         inventory: Inventory = EMPTY,
+        reorder_ns: int = REORDER_NS,
     ) -> None:
         self.group = group
         self.state = StationState(group)
@@ -59,6 +62,7 @@ class Sensor:
         self._ring = Ring(capacity)
         self._schedule = WindowSchedule(rules)
         self._inventory = inventory
+        self._reorder_ns = reorder_ns
 
     @property
     def next_first(self) -> int | None:
@@ -84,14 +88,15 @@ class Sensor:
             component = self._components.claim(segment.source_id)
             if component is None:
                 return None
-            known = component, Channel(segment.source_id)
+            known = component, Channel(segment.source_id, self._reorder_ns)
             self._channels[segment.source_id] = known
         component, channel = known
-        runs = channel.accept(segment)
+        rate_changes = channel.rate_changes
+        runs = channel.accept(segment, now_ns)
         self.last_arrival_ns = now_ns
         if self._first_arrival_ns is None:
             self._first_arrival_ns = now_ns
-        cut = Cut()
+        cut = Cut(rate_changes=channel.rate_changes - rate_changes)
         for run in runs:
             self._place(component, run, cut, now_ns)
         self._cut_due(cut, now_ns)
@@ -100,6 +105,9 @@ class Sensor:
     def tick(self, now_ns: int) -> Cut:
         """Cut what a wait's end makes due, and notice silence and missing components."""
         cut = Cut()
+        for component, channel in self._channels.values():
+            for run in channel.tick(now_ns):
+                self._place(component, run, cut, now_ns)
         self._cut_due(cut, now_ns)
         if self.last_arrival_ns is None or self._first_arrival_ns is None:
             return cut

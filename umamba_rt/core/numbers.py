@@ -1,0 +1,20 @@
+"""Samples of any type as the ring keeps them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from umamba_rt.core.estimate import Float32Array
+from umamba_rt.core.segment import SampleArray
+
+
+def as_numbers(samples: SampleArray) -> Float32Array:
+    """As float32; what is not a finite number becomes NaN, the ring's mark of a missing sample.
+
+    24-bit counts are exact in float32.
+    """
+    with np.errstate(over="ignore"):
+        values = samples.astype(np.float32)
+    if samples.dtype.kind == "f":
+        values[~np.isfinite(values)] = np.nan
+    return values
