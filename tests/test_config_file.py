@@ -62,6 +62,11 @@ def test_three_mistakes_are_told_at_once_with_key_found_and_expected() -> None:
         ("[model]\ncheckpoint = 1", "model.checkpoint"),
         ("[model_v1]\nenabled = 1", "model_v1.enabled"),
         ('[publisher]\naddress = "127.0.0.1:5560"', "publisher.address"),
+        ('[publisher]\naddress = "tcp://127.0.0.1:70000"', "publisher.address"),
+        ('[query]\naddress = "tcp://127.0.0.1:70000"', "query.address"),
+        ('[query]\naddress = "tcp://127.0.0.1:5560"', "query.address"),
+        ("[query]\naddress = false", "query.address"),
+        ("[query]\nrequests_hz = 0", "query.requests_hz"),
         ('[run]\nmode = "fast"', "run.mode"),
         ("seedlink = 1", "seedlink"),
         ("[seedlink]", "seedlink"),
@@ -114,6 +119,13 @@ def test_environment_overrides_the_file() -> None:
     assert config.model.checkpoint == "/a/b.safetensors"
     assert config.model_v1.enabled
     assert config.seedlink[0].streams == ("GE_*",)
+
+
+def test_query_endpoint_can_be_switched_off_or_find_its_own_port() -> None:
+    off = parse(GOOD, {"UMAMBA_RT_QUERY__ADDRESS": ""}, where="test.toml")
+    assert off.query.address == ""
+    text = '[publisher]\naddress = "tcp://[::1]:*"\n[query]\naddress = "tcp://[::1]:*"'
+    assert parse(text, {}, where="test.toml").query.address == "tcp://[::1]:*"
 
 
 def test_environment_alone_can_name_the_server() -> None:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from umamba_rt.config_table import key
 from umamba_rt.core.pipeline import PipelineSettings
-from umamba_rt.defaults import FEED_ADDRESS
+from umamba_rt.defaults import FEED_ADDRESS, QUERY_ADDRESS
 
 DEFAULT_SEEDLINK_PORT = 18000
 _STREAM = re.compile(r"[A-Z0-9*?-]{1,8}_[A-Z0-9*?-]{1,8}(:[!-9;-~]+( [!-9;-~]+)*)?")
@@ -253,19 +253,38 @@ class PublisherConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class QueryConfig:
+    """The ZeroMQ endpoint that answers ``umamba-rt stations`` and other questions."""
+
+    address: str = key(
+        "where to bind; a loopback address, unless the network in front is trusted. Empty: off",
+        QUERY_ADDRESS,
+        pattern=re.compile(f"({_ADDRESS.pattern})?"),
+        shape="tcp://HOST:PORT, ipc://PATH, inproc://NAME or nothing",
+    )
+    requests_hz: float = key(
+        "what each client may ask for a second; twice that may come at once",
+        20.0,
+        low=0.1,
+        high=100000,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Everything that the daemon is told."""
 
     seedlink: tuple[SeedLinkConfig, ...] = ()
     run: RunConfig = field(default_factory=RunConfig)
+    state: StateConfig = field(default_factory=StateConfig)
     window: WindowConfig = field(default_factory=WindowConfig)
     stations: StationsConfig = field(default_factory=StationsConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     model_v1: ModelV1Config = field(default_factory=ModelV1Config)
     publisher: PublisherConfig = field(default_factory=PublisherConfig)
+    query: QueryConfig = field(default_factory=QueryConfig)
 
     @property
-    state: StateConfig = field(default_factory=StateConfig)
     def pipeline(self) -> PipelineSettings:
         """The core's part."""
         window = self.window

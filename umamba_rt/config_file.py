@@ -12,6 +12,7 @@ from umamba_rt.config import (
     ModelConfig,
     ModelV1Config,
     PublisherConfig,
+    QueryConfig,
     RunConfig,
     SeedLinkConfig,
     StateConfig,
@@ -37,6 +38,7 @@ _SECTIONS: dict[str, type[Any]] = {
     "model": ModelConfig,
     "model_v1": ModelV1Config,
     "publisher": PublisherConfig,
+    "query": QueryConfig,
 }
 
 
@@ -100,10 +102,7 @@ def _contradictions(config: Config) -> list[ConfigProblem]:
     if config.window.max_gap_s >= config.window.length_s:
         found = f"{config.window.max_gap_s:g}"
         problems.append(ConfigProblem("window.max_gap_s", found, "less than window.length_s"))
-    feed_port = config.publisher.address.rpartition(":")[2]
-    if feed_port.isdigit() and int(feed_port) > 65535:
-        found = config.publisher.address
-        problems.append(ConfigProblem("publisher.address", found, "a port up to 65535"))
+    problems += _address_contradictions(config)
     for index, server in enumerate(config.seedlink):
         if not 0 < server.port < 65536:
             problems.append(
@@ -114,6 +113,19 @@ def _contradictions(config: Config) -> list[ConfigProblem]:
             found = f"{server.reconnect_max_s:g}"
             problems.append(ConfigProblem(where, found, "reconnect_min_s or more"))
         problems += _login_contradictions(server, f"seedlink[{index}]")
+    return problems
+
+
+def _address_contradictions(config: Config) -> list[ConfigProblem]:
+    problems = []
+    addresses = {"publisher": config.publisher.address, "query": config.query.address}
+    for section, address in addresses.items():
+        port = address.rpartition(":")[2]
+        if port.isdigit() and int(port) > 65535:
+            problems.append(ConfigProblem(f"{section}.address", address, "a port up to 65535"))
+    if addresses["query"] == addresses["publisher"] and not addresses["query"].endswith(":*"):
+        expected = "another address than publisher.address"
+        problems.append(ConfigProblem("query.address", show(addresses["query"]), expected))
     return problems
 
 
