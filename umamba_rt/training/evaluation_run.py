@@ -81,6 +81,10 @@ def run_evaluation(request: Request) -> Summary:
         DatasetError: the data set cannot be read.
         CheckpointError: the checkpoint cannot be used.
     """
+    try:  # now: an hour's work must not end at a folder that cannot be made
+        request.output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnavailableError(str(request.output), error.strerror or str(error)) from error
     dataset = SeisBenchDataset(request.dataset)
     chosen = dataset.select(request.split)
     if not len(chosen):
@@ -144,7 +148,6 @@ def _write(output: Path, summary: Summary, source: Source, evaluation: Evaluatio
     from umamba_rt.training.report_plots import write_plots
 
     try:
-        output.mkdir(parents=True, exist_ok=True)
         plots = write_plots(output, evaluation, summary)
         write_json(output / "metrics.json", summary, source)
         write_predictions(output / "predictions.csv", evaluation)

@@ -150,7 +150,7 @@ def summarise(evaluation: Evaluation, seconds_after_p: float) -> Summary:
     headline = _errors(here, "predicted")
     events = [
         event
-        for second in (*EVENT_SECONDS, seconds_after_p)
+        for second in sorted({*EVENT_SECONDS, seconds_after_p})
         for event in station_medians(by_time.get(second, []))
     ]
     return Summary(
