@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 from itertools import pairwise
 from pathlib import Path
 
@@ -8,13 +9,13 @@ import pytest
 from pymseed import MS3Record
 
 from umamba_rt.core.ids import SourceId
-from umamba_rt.core.pipeline import Outcome, Pipeline, PipelineSettings
+from umamba_rt.core.pipeline import Outcome, Pipeline, PipelineSettings, Reason
 from umamba_rt.core.segment import Segment
 from umamba_rt.core.timebase import NS_PER_S
 from umamba_rt.core.window import Window
 from umamba_rt.errors import RecordError
 from umamba_rt.ingest import DataClock, Ingest
-from umamba_rt.wire.record import pack_segment
+from umamba_rt.wire.record import pack_segment, shift_payload
 
 SDS = Path(__file__).parents[2] / "shared/data/ridgecrest/sds/2019"
 START_NS = 1562258999997986000
@@ -113,6 +114,97 @@ def test_a_damaged_record_is_counted_and_touches_nothing_else() -> None:
         ingest.record(payloads[0][:300], source="server X")
     assert (ingest.records, ingest.records_refused) == (len(payloads) + 1, 1)
     assert ingest.pipeline.counts == before
+
+
+def merged(*streams: list[bytes]) -> list[bytes]:
+    """Records of several channels in the order of their ends."""
+    records = [(MS3Record.parse(p).endtime, n, p) for n, ps in enumerate(streams) for p in ps]
+    return [payload for _, _, payload in sorted(records, key=lambda record: record[:2])]
+
+
+def station(name: str, seconds: float, start_ns: int = START_NS) -> list[bytes]:
+    channels = ("HHZ", "HHN", "HHE")
+    return merged(*(packed(channel, seconds, start_ns, station=name) for channel in channels))
+
+
+def test_one_record_years_ahead_changes_no_window_of_a_replay() -> None:
+    stream = merged(station("CCC", 60), station("WRV2", 60))
+    corrupt = shift_payload(stream[20], 30 * 365 * 86_400)
+    undisturbed, disturbed = replayed(), replayed()
+    expected = contents(run(undisturbed, stream))
+    for place in (0, 3, 20, 70):
+        disturbed = replayed()
+        windows = run(disturbed, [*stream[:place], corrupt, *stream[place:]])
+        assert contents(windows) == expected
+        assert disturbed.pipeline.counts[Reason.FUTURE] == 1
+    assert len(expected) > 50
+
+
+def test_a_station_an_hour_ahead_disturbs_no_other_one() -> None:
+    good = [station("CCC", 60), station("WRV2", 60)]
+    ahead = [shift_payload(payload, 3600) for payload in station("BAD", 60)]
+    mixed: list[bytes] = []
+    for number, payload in enumerate(merged(*good)):
+        mixed += [payload, *ahead[number // 2 : number // 2 + 1 - number % 2]]
+    expected = contents(run(replayed(), merged(*good)))
+    target = replayed()
+    assert contents(run(target, mixed)) == expected
+    assert target.pipeline.counts[Reason.FUTURE] > len(ahead) // 2
+    live = Ingest(Pipeline(PipelineSettings()), StandingClock(START_NS + 61 * NS_PER_S))
+    assert contents(run(live, mixed)) == expected
+    assert live.pipeline.counts[Reason.FUTURE] == sum(p in ahead for p in mixed)
+
+
+@pytest.mark.parametrize("rate_hz", [100.0, 50.0])
+def test_a_burst_of_a_day_ago_is_counted_and_disturbs_nothing(rate_hz: float) -> None:
+    stream = records(60, rate_hz)
+    burst = [shift_payload(payload, -86_400) for payload in records(20, rate_hz)]
+    expected = contents(run(replayed(), stream))
+    target = replayed()
+    assert contents(run(target, [*stream[:40], *burst, *stream[40:]])) == expected
+    counts = target.pipeline.counts
+    assert counts[Reason.TOO_OLD] == pytest.approx(3 * 2000, abs=20)
+    assert counts[Reason.WITHHELD_GAP] == counts[Reason.LATE] == 0
+    assert len(expected) > 25
+
+
+def records(seconds: float, rate_hz: float) -> list[bytes]:
+    random = np.random.default_rng(3)
+    found = []
+    for code in "ZNE":
+        samples = random.integers(-2000, 2000, round(seconds * rate_hz)).astype(np.int32)
+        source_id = SourceId("CI", "CCC", "", "H", "H", code)
+        found.append(
+            [r.payload for r in pack_segment(Segment(source_id, START_NS, rate_hz, samples))]
+        )
+    return merged(*found)
+
+
+def test_a_gap_of_a_day_is_crossed_and_the_short_end_behind_it_is_used() -> None:
+    later = START_NS + 86_400 * NS_PER_S
+    stream = station("CCC", 40) + station("CCC", 40, later)
+    target = replayed()
+    starts = [w.start_ns for w in run(target, stream)]
+    # Ten of each, and one whose last sample never came: the jump ends its wait.
+    assert [s < later for s in starts] == [True] * 11 + [False] * 10
+    assert target.finish() == Outcome()
+    short = station("CCC", 40) + station("CCC", 8, later)[:5]
+    target = replayed()
+    run(target, short)
+    before = target.pipeline.counts[Reason.SEGMENTS]
+    assert before == len(short) - 5
+    target.finish()
+    assert target.pipeline.counts[Reason.SEGMENTS] == len(short)
+
+
+def test_a_header_that_claims_a_slow_rate_does_not_move_the_clock() -> None:
+    stream = station("CCC", 40)
+    slow = bytearray(packed("HHZ", 4, START_NS + 20 * NS_PER_S)[0])
+    slow[32:36] = struct.pack(">hh", -1000, 1)  # one sample in 1,000 s
+    target = replayed()
+    expected = contents(run(replayed(), stream))
+    assert contents(run(target, [*stream[:20], bytes(slow), *stream[20:]])) == expected
+    assert target.pipeline.counts[Reason.RATE] == 1
 
 
 def test_the_data_clock_never_goes_back() -> None:

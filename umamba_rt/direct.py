@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from umamba_rt.config import Config
 from umamba_rt.core.inventory import EMPTY, Inventory
-from umamba_rt.core.pipeline import Pipeline
+from umamba_rt.core.pipeline import Outcome, Pipeline
 from umamba_rt.core.window import Window
 from umamba_rt.engine.base import Engine
 from umamba_rt.errors import RecordError
@@ -58,11 +58,7 @@ def run_direct(
     writer = _Writer(engines, output)
     waiting: list[Window] = []
     windows = 0
-    for record in records:
-        try:
-            outcome = ingest.record(record.payload, source=str(record.source_id))
-        except RecordError:
-            continue  # counted by the ingest, and reported in the summary
+    for outcome in _outcomes(ingest, records):
         waiting.extend(outcome.windows)
         windows += len(outcome.windows)
         while len(waiting) >= config.model.batch_size:
@@ -71,6 +67,15 @@ def run_direct(
     writer.write(waiting)
     elapsed_s = time.perf_counter() - started_s
     return DirectSummary(ingest.records, ingest.records_refused, windows, writer.written, elapsed_s)
+
+
+def _outcomes(ingest: Ingest, records: Iterable[ReplayRecord]) -> Iterator[Outcome]:
+    for record in records:
+        try:
+            yield ingest.record(record.payload, source=str(record.source_id))
+        except RecordError:
+            continue  # counted by the ingest, and reported in the summary
+    yield ingest.finish()
 
 
 class _Writer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from umamba_rt.core.pipeline import Outcome, Pipeline
+from umamba_rt.core.quarantine import Quarantine, reach_ns
 from umamba_rt.core.segment import Segment
 from umamba_rt.core.timebase import NS_PER_S
 from umamba_rt.errors import RecordError
@@ -56,6 +57,7 @@ class Ingest:
         self.latest: Segment | None = None
         self._clock = clock
         self._last_tick_s = 0
+        self._quarantine = Quarantine()
 
     def record(self, payload: bytes, *, source: str) -> Outcome:
         """Decode one record and give it to the core.
@@ -70,15 +72,28 @@ class Ingest:
         except RecordError:
             self.records_refused += 1
             raise
-        self._clock.observe(segment.end_ns)
-        outcome = self.pipeline.accept(segment, self._clock.now_ns())
-        if self._clock.follows_data and self._crossed_a_second():
-            self._extend(outcome, self.tick())
-        return outcome
+        if not self._clock.follows_data:
+            return self.pipeline.accept(segment, self._clock.now_ns())
+        return self._settle(*self._quarantine.admit(segment))
+
+    def finish(self) -> Outcome:
+        """Take in what waits for the records behind it: none will come."""
+        return self._settle(*self._quarantine.finish())
 
     def tick(self) -> Outcome:
         """Let waits end, as of the clock."""
         return self.pipeline.tick(self._clock.now_ns())
+
+    def _settle(self, used: list[Segment], refused: list[Segment]) -> Outcome:
+        """Give the core what the clock follows, and count what it must not."""
+        self.pipeline.refuse_future(len(refused))
+        outcome = Outcome()
+        for segment in used:
+            self._clock.observe(reach_ns(segment))
+            self._extend(outcome, self.pipeline.accept(segment, self._clock.now_ns()))
+            if self._crossed_a_second():
+                self._extend(outcome, self.tick())
+        return outcome
 
     def _crossed_a_second(self) -> bool:
         # Whole seconds of the data: the same instants in every replay, and few of them.

@@ -118,6 +118,9 @@ class Pipeline:
 
         Nothing that a segment holds raises: what cannot be used is counted under its reason.
         """
+        if self._is_future(segment, now_ns):
+            self.refuse_future(1)
+            return Outcome()
         self.counts[Reason.SEGMENTS] += 1
         if self._is_future(segment, now_ns):
             self.counts[Reason.FUTURE] += 1
@@ -136,6 +139,12 @@ class Pipeline:
             return Outcome()
         self._count(cut)
         return Outcome(cut.windows, cut.changes)
+
+    def refuse_future(self, count: int) -> None:
+        """Count segments whose times cannot be right: nothing else is touched."""
+        if count:
+            self.counts[Reason.SEGMENTS] += count
+            self.counts[Reason.FUTURE] += count
 
     def tick(self, now_ns: int) -> Outcome:
         """Let waits end and silence be noticed, as of ``now_ns``."""

@@ -52,3 +52,4 @@ def archive_windows(
         except RecordError:
             continue  # the archive's reader made these records: only its bytes could be at fault
         yield from outcome.windows
+    yield from ingest.finish().windows
