@@ -122,9 +122,6 @@ class Pipeline:
             self.refuse_future(1)
             return Outcome()
         self.counts[Reason.SEGMENTS] += 1
-        if self._is_future(segment, now_ns):
-            self.counts[Reason.FUTURE] += 1
-            return Outcome()
         sensor = self._sensor(segment.source_id.group)
         if sensor is None:
             self.counts[Reason.STATION_LIMIT] += 1
