@@ -67,6 +67,8 @@ def test_bad_v3_selector_is_refused(text: str) -> None:
         ("??_H_?_*", {HHZ_10, HNE_00}),
         ("*.2", {HHZ, HHZ_10, HNE_00}),
         ("*.2D", {HHZ, HHZ_10, HNE_00}),
+        ("*_H_H_Z.D", {HHZ, HHZ_10}),
+        ("*_H_H_Z.L", set()),
         ("*.3", set()),
         ("*.?E", set()),
         ("*:native", {HHZ, HHZ_10, HNE_00}),

@@ -95,13 +95,12 @@ def parse_time_ns(text: str) -> int:
     try:
         if iso is not None:
             *fields, fraction = iso.groups(default="0")
-            numbers, nanos = [int(f) for f in fields], int(fraction.ljust(9, "0"))
         elif _COMMA_TIME.fullmatch(text):
-            numbers = [int(field) for field in text.split(",")]
-            nanos = numbers[6] if len(numbers) == 7 else 0
-            numbers = [*numbers[:6], 0, 0, 0][:6]
+            # A seventh number is a fraction's digits: libslink 4.0 sends ten-thousandths, ",0042".
+            *fields, fraction = [*text.split(","), "0", "0", "0", "0"][:7]
         else:
             raise CommandError("ARGUMENTS", f"not a time: {text}")
+        numbers, nanos = [int(field) for field in fields], int(fraction.ljust(9, "0"))
         moment = datetime(*numbers, tzinfo=UTC)  # type: ignore[misc, arg-type]
     except (ValueError, OverflowError) as error:
         raise CommandError("ARGUMENTS", f"not a time: {text}") from error

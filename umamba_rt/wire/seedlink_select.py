@@ -102,7 +102,11 @@ class Selector:
             raise ValueError(f"not a v4 selector: {text!r}")
         if match["filter"] not in (None, "native"):
             raise LookupError(match["filter"])
-        kind = (match["kind"] or "") + "*"
+        kind = match["kind"] or ""
+        if len(kind) == 1 and kind in _V3_KINDS:
+            # libslink turns v3's EH?.D into *_E_H_?.D; no format has a letter of v3's types.
+            kind = "?" + kind
+        kind += "*"
         return cls(text.startswith("!"), IdStyle.STREAM, match["codes"], kind)
 
     def matches(self, source_id: SourceId) -> bool:
