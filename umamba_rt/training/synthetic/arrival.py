@@ -65,42 +65,47 @@ def draw_arrival(
 
     Source: Boore (2003), eq. 5 to 7: C = R V F / (4 pi rho beta^3 R0); V is in the radiation.
     """
-    along = rng.uniform(-1.0, 1.0)
-    r = place.hypocentral_km
-    x = rupture.position_km
-    distance = np.sqrt(np.maximum(r * r + x * x - 2.0 * r * x * along, 1.0))
+    distance = _distances_km(rng, place, rupture)
     part_mw = (np.log10(rupture.moment_n_m * rupture.weight) - 9.1) / 1.5
     effective = np.hypot(distance, 10.0 ** (-0.405 + 0.235 * part_mw))
     spreading = path.log_spreading(effective, shear=True)
     energy = rupture.weight ** (2 / 3) * np.exp(2.0 * spreading)
     mean_km = float(np.exp(np.sum(energy * np.log(effective)) / np.sum(energy)))
-    at_mean = np.array([mean_km])
-    strength = rupture.weight * np.exp(spreading - path.log_spreading(at_mean, shear=True))
-    common = np.log(rupture.moment_n_m) - np.log(4e3 * np.pi * path.density_kg_m3)
-
-    def level(velocity: float, factor: float, *, shear: bool) -> Float64Array:
-        return np.asarray(
-            common
-            - 3.0 * np.log(velocity)
-            + np.log(FREE_SURFACE * factor)
-            + path.log_spreading(at_mean, shear=shear)
-            + path.log_attenuation(mean_km, shear=shear)
-        )
-
-    shear_factor = float(np.hypot(radiation.sv, radiation.sh))
+    at_mean = path.log_spreading(np.array([mean_km]), shear=True)
+    # A rupture that comes nearer may not be heard before it has started.
+    soonest = -0.9 * path.beta_m_s / 1e3 * rupture.delay_s
+    moment, shear_factor = rupture.moment_n_m, float(np.hypot(radiation.sv, radiation.sh))
     return Arrival(
         place=place,
         path=path,
         rupture=rupture,
         radiation=radiation,
         distance_km=mean_km,
-        strength=strength,
-        shift_km=np.maximum(distance - distance[0], -rupture.delay_s * 0.9 * path.beta_m_s / 1e3),
-        log_p=level(path.alpha_m_s, 0.9 * abs(radiation.p), shear=False) + site.log_p,
-        log_s=level(path.beta_m_s, shear_factor, shear=True) + site.log_s,
+        strength=rupture.weight * np.exp(spreading - at_mean),
+        shift_km=np.maximum(distance - distance[0], soonest),
+        log_p=_level(path, moment, 0.9 * abs(radiation.p), mean_km, shear=False) + site.log_p,
+        log_s=_level(path, moment, shear_factor, mean_km, shear=True) + site.log_s,
         p_corner=rng.uniform(1.3, 1.6),
         azimuth_rad=rng.uniform(0.0, 2 * np.pi),
     )
+
+
+def _distances_km(rng: np.random.Generator, place: Earthquake, rupture: Rupture) -> Float64Array:
+    """From each subevent to the site, for a fault of random strike; at least 1 km."""
+    along = rng.uniform(-1.0, 1.0)
+    r, x = place.hypocentral_km, rupture.position_km
+    return np.sqrt(np.maximum(r * r + x * x - 2.0 * r * x * along, 1.0))
+
+
+def _level(
+    path: Path, moment_n_m: float, factor: float, distance_km: float, *, shear: bool
+) -> Float64Array:
+    """Natural log of the displacement spectrum before source shape and site, on ``COARSE_HZ``."""
+    velocity = path.beta_m_s if shear else path.alpha_m_s
+    constant = FREE_SURFACE * factor / (4e3 * np.pi * path.density_kg_m3 * velocity**3)
+    spreading = path.log_spreading(np.array([distance_km]), shear=shear)
+    attenuation = path.log_attenuation(distance_km, shear=shear)
+    return np.asarray(np.log(moment_n_m * constant) + spreading + attenuation)
 
 
 def expected_snr_db(

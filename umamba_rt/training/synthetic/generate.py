@@ -33,8 +33,8 @@ from umamba_rt.training.synthetic.source import draw_radiation, draw_rupture, mo
 
 P_SAMPLE = 3000
 LENGTH = 6601
-# Transforms of 82 s, and of 123 s where a long source must not wrap around.
-_SHORT, _LONG = 8192, 12288
+# Transforms of 82, 123 and 164 s by magnitude, so that a long source does not come round.
+_SIZES = ((4.5, 8192), (6.7, 12288), (9.9, 16384))
 _MOST_TRIES = 60
 
 
@@ -120,7 +120,7 @@ def _ground_noise(
         samples = cut_noise(rng, records, LENGTH)
         return samples, psd_of(samples)
     psd = draw_noise_psd(rng, instrument)
-    return np.ascontiguousarray(coloured_noise(rng, psd, _SHORT)[:, :LENGTH]), psd
+    return np.ascontiguousarray(coloured_noise(rng, psd, _SIZES[0][1])[:, :LENGTH]), psd
 
 
 def _noise_record(
@@ -164,7 +164,8 @@ def _draw(
 ) -> Arrival:
     place = draw_place(rng, scenario, magnitude, nearer)
     path = draw_path(rng, place.epicentral_km, place.depth_km)
-    rupture = draw_rupture(rng, moment_magnitude(magnitude), path.beta_m_s)
+    mw = moment_magnitude(magnitude) + rng.normal(0.0, scenario.magnitude_scatter)
+    rupture = draw_rupture(rng, mw, path.beta_m_s)
     return draw_arrival(rng, place, path, rupture, draw_radiation(rng), site)
 
 
@@ -175,17 +176,17 @@ def ground_motion(
 
     Returns:
         Shape ``(3, n)``, order Z N E, in the instrument's unit, P at ``P_SAMPLE``; n is 8192,
-        or 12288 above M4.5.
+        12288 above M4.5, 16384 above M6.7.
     """
-    grid = fine_grid(_LONG if arrival.place.magnitude > 4.5 else _SHORT)
+    magnitude = arrival.place.magnitude
+    grid = fine_grid(next(size for most, size in _SIZES if magnitude <= most))
     spectrum = displacement_spectrum(rng, arrival, site, grid, P_SAMPLE)
     spectrum *= instrument.response(grid) * np.float32(RATE_HZ)
     waves = np.asarray(fft.irfft(spectrum, grid.size), dtype=np.float32)
-    # Long-period responses wrap around the transform; nothing real precedes P but the ringing
-    # of linear-phase filters, 0.2 s of it at 20 Hz.
+    # Nothing real precedes P but the ringing of linear-phase filters, 0.2 s of it at 20 Hz.
     waves[:, : P_SAMPLE - 50] = 0.0
     waves[:, P_SAMPLE - 50 : P_SAMPLE - 20] *= np.linspace(0.0, 1.0, 30, dtype=np.float32)
-    return waves
+    return instrument.through_corner(waves)
 
 
 def _add_second(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
+from scipy.signal import butter, sosfilt
 
 from umamba_rt.core.calibration import Unit
+from umamba_rt.core.estimate import Float32Array
 from umamba_rt.training.synthetic.grid import (
     COARSE_HZ,
     NYQUIST_HZ,
+    RATE_HZ,
     Complex64Array,
     FineGrid,
     Float64Array,
@@ -45,14 +49,24 @@ class Instrument:
     gain: tuple[float, float, float]
 
     def response(self, grid: FineGrid) -> Complex64Array:
-        """From ground displacement, m, to output, at every bin."""
+        """From ground displacement, m, to output without the sensor's corner, at every bin."""
         s = np.asarray(2j * np.pi * grid.hz, dtype=np.complex64)
         if self.unit == "m/s^2":
             s = s * s
-        elif self.corner_hz > 0.0:
-            ratio = np.asarray(1j / self.corner_hz * grid.hz, dtype=np.complex64)
-            s = s * ratio**2 / (ratio**2 + np.complex64(1.414) * ratio + 1)
         return np.asarray(s * grid.zero_phase(self.log_filters()), dtype=np.complex64)
+
+    def through_corner(self, waves: Float32Array) -> Float32Array:
+        """What is left of a velocity meter's output below its corner.
+
+        In time, not in frequency: a 120 s response comes round any transform. It put 10 % of an
+        M7.5's peak before its P.
+
+        Args:
+            waves: shape ``(3, n)``, at rest at the start.
+        """
+        if self.corner_hz <= 0.0:
+            return waves
+        return np.asarray(sosfilt(_corner(self.corner_hz), waves, axis=1), dtype=np.float32)
 
     def log_from_acceleration(self) -> Float64Array:
         """Natural log of the output over ground acceleration, on ``COARSE_HZ``, filters and all."""
@@ -74,6 +88,12 @@ class Instrument:
             log_gain -= np.log1p((low / COARSE_HZ) ** (2 * order))
             log_gain -= np.log1p((COARSE_HZ / high) ** (2 * order))
         return np.asarray(log_gain)
+
+
+@cache
+def _corner(hz: float) -> Float64Array:
+    """A damping of 0.707, as sensors have."""
+    return np.asarray(butter(2, hz, "highpass", fs=RATE_HZ, output="sos"))
 
 
 def draw_instrument(rng: np.random.Generator, accelerometer_share: float) -> Instrument:

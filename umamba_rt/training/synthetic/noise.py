@@ -22,7 +22,7 @@ from umamba_rt.training.synthetic.instrument import Instrument
 
 # Peterson (1993), USGS open-file report 93-322, tables 3 and 4: from each period, s, on the
 # power density of acceleration is A + B log10(period), dB re 1 (m/s^2)^2/Hz.
-_LOW = np.array([
+NLNM = np.array([
     (0.10, -162.36, 5.64), (0.17, -166.70, 0.00), (0.40, -170.00, -8.30),
     (0.80, -166.40, 28.90), (1.24, -168.60, 52.48), (2.40, -159.98, 29.81),
     (4.30, -141.10, 0.00), (5.00, -71.36, -99.77), (6.00, -97.26, -66.49),
@@ -31,7 +31,7 @@ _LOW = np.array([
     (70.00, -216.47, 15.70), (101.00, -185.00, 0.00), (154.00, -168.34, -7.61),
     (328.00, -217.43, 11.90),
 ])  # fmt: skip
-_HIGH = np.array([
+NHNM = np.array([
     (0.10, -108.73, -17.23), (0.22, -150.34, -80.50), (0.32, -122.31, -23.87),
     (0.80, -116.85, 32.51), (3.80, -108.48, 18.08), (4.60, -74.66, -32.95),
     (6.30, 0.66, -127.18), (7.90, -93.37, -22.42), (15.40, 73.54, -162.98),
@@ -54,8 +54,8 @@ def peterson_db(table: Float64Array, hz: Float64Array) -> Float64Array:
     return np.asarray(row[:, 1] + row[:, 2] * np.log10(period))
 
 
-LOW_NOISE_DB = peterson_db(_LOW, COARSE_HZ)
-HIGH_NOISE_DB = peterson_db(_HIGH, COARSE_HZ)
+LOW_NOISE_DB = peterson_db(NLNM, COARSE_HZ)
+HIGH_NOISE_DB = peterson_db(NHNM, COARSE_HZ)
 _CONTROL = np.log([0.004, 0.05, 0.2, 1.0, 5.0, 50.0])
 
 

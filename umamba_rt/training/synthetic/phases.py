@@ -18,24 +18,41 @@ from umamba_rt.training.synthetic.source import source_spectrum
 from umamba_rt.training.synthetic.wavetrain import WaveTrain, p_train, s_train
 
 
-def _scatter(
-    rng: np.random.Generator, train: WaveTrain, grid: FineGrid, onset: int, level: Float32Array
+def _arriving(
+    rng: np.random.Generator,
+    train: WaveTrain,
+    grid: FineGrid,
+    onset: int,
+    level: Float32Array,
+    polarised: Float32Array,
 ) -> Complex64Array:
-    """Spectra of scattered waves, one per component; mean energy of power and ``level``^2."""
+    """Spectra of a train before source and attenuation, one per component.
+
+    Args:
+        rng: source of randomness.
+        train: its energy over time.
+        grid: bins.
+        onset: sample of its first arrival.
+        level: amplitude of the scattered waves on Z, N and E.
+        polarised: amplitude of the direct pulses on Z, N and E.
+    """
     length = train.power.size
     waves = np.zeros((3, grid.size), dtype=np.float32)
     noise = rng.standard_normal((3, length), dtype=np.float32)
     waves[:, onset : onset + length] = noise * np.sqrt(train.power) * level[:, None]
+    for after_s, energy in train.direct:
+        at = onset + min(round(after_s * RATE_HZ), length - 1)
+        waves[:, at] += np.float32(np.sqrt(energy)) * polarised
     return np.asarray(fft.rfft(waves), dtype=np.complex64)
 
 
-def _pulses(train: WaveTrain, grid: FineGrid, onset: int) -> Complex64Array:
-    """Spectrum of the direct pulses."""
-    total = np.zeros(grid.hz.size, dtype=np.complex64)
-    for after_s, energy in train.direct:
-        delay = np.float32(2 * np.pi * (onset / RATE_HZ + after_s))
-        total += np.float32(np.sqrt(energy)) * np.exp(-1j * (delay * grid.hz))
-    return total
+def _scattered_length(arrival: Arrival, grid: FineGrid, onset: int) -> int:
+    """Samples of scattered waves from P on that the source does not carry around to the onset."""
+    rupture = arrival.rupture
+    last_s = float((rupture.delay_s + arrival.shift_km * 1e3 / arrival.path.beta_m_s).max())
+    pulse_s = 1.5 / float(rupture.subevent_hz.min())
+    around = grid.size - 1000 - int((last_s + pulse_s) * RATE_HZ)
+    return max(min(grid.size - onset - 100, around), 1000)
 
 
 def displacement_spectrum(
@@ -53,26 +70,21 @@ def displacement_spectrum(
     Returns:
         Shape ``(3, size // 2 + 1)``, order Z N E, m s.
     """
-    # Scattered waves end so early that the source's duration carries them around to before the
-    # onset at most.
-    spare = grid.size - onset - 100
-    length = min(spare, grid.size - 200 - int(1.5 * arrival.rupture.duration_s * RATE_HZ))
+    length = _scattered_length(arrival, grid, onset)
     rupture = arrival.rupture
-    total = np.zeros((3, grid.hz.size), dtype=np.complex64)
     east, north = np.sin(arrival.azimuth_rad), np.cos(arrival.azimuth_rad)
     tilt = site.incidence
 
     train = p_train(rng, arrival, length)
     level = np.array([1.0, max(tilt, 0.5), max(tilt, 0.5)], dtype=np.float32)
-    waves = _scatter(rng, train, grid, onset, level)
     sign = np.copysign(1.0, arrival.radiation.p)
     polarised = sign * np.array([1.0, tilt * north, tilt * east], dtype=np.float32)
-    waves += polarised[:, None].astype(np.complex64) * _pulses(train, grid, onset)
+    waves = _arriving(rng, train, grid, onset, level, polarised)
     delay = rupture.delay_s + arrival.shift_km * 1e3 / arrival.path.alpha_m_s
     source = source_spectrum(
         grid, rupture.subevent_hz * arrival.p_corner, arrival.strength, np.maximum(delay, 0.0)
     )
-    total += waves * (source * grid.causal(arrival.log_p))
+    total = waves * (source * grid.causal(arrival.log_p))
 
     later = onset + round((arrival.path.s_s - arrival.path.p_s) * RATE_HZ)
     if later < onset + length - 100:
@@ -92,12 +104,11 @@ def _shear(
     rupture = arrival.rupture
     train = s_train(rng, arrival, length)
     half = np.float32(np.sqrt(0.5))
-    waves = _scatter(rng, train, grid, onset, np.array([half, half, half]))
     polarisation = np.arctan2(arrival.radiation.sh, arrival.radiation.sv)
     towards = arrival.azimuth_rad + polarisation
     vertical = np.cos(polarisation) * site.incidence
     polarised = np.array([vertical, np.cos(towards), np.sin(towards)], dtype=np.float32)
-    waves += polarised[:, None].astype(np.complex64) * _pulses(train, grid, onset)
+    waves = _arriving(rng, train, grid, onset, np.array([half, half, half]), polarised)
     delay = rupture.delay_s + arrival.shift_km * 1e3 / arrival.path.beta_m_s
     source = source_spectrum(grid, rupture.subevent_hz, arrival.strength, np.maximum(delay, 0.0))
     waves *= source * grid.causal(arrival.log_s)

@@ -20,6 +20,8 @@ class ScenarioRanges:
     Attributes:
         magnitude: least and largest label.
         distance_km: nearest and farthest hypocentre.
+        magnitude_scatter: of the true Mw around the label's; catalogues of one event differ by
+            0.1 to 0.2.
         min_snr_db: least ratio of S or P to noise in the best band; P may lie 5 dB lower.
         noise_share: records without an earthquake.
         accelerometer_share: records in m/s^2.
@@ -34,6 +36,7 @@ class ScenarioRanges:
     distance_km: tuple[float, float] = (5.0, 300.0)
     depth_km: float = 9.0
     deep_share: float = 0.1
+    magnitude_scatter: float = 0.12
     min_snr_db: float = 5.0
     noise_share: float = 0.1
     accelerometer_share: float = 0.45

@@ -13,14 +13,17 @@ _KNOTS_HZ = np.array([0.01, 0.09, 0.16, 0.51, 0.84, 1.25, 2.26, 3.17, 6.05, 16.6
 # and of generic soil (310 m/s).
 _ROCK = np.array([1.00, 1.10, 1.18, 1.42, 1.58, 1.74, 2.06, 2.25, 2.58, 3.13, 4.00])
 _SOIL = np.array([1.00, 1.34, 1.57, 2.24, 2.57, 2.76, 2.98, 2.95, 3.05, 3.18, 3.21])
+# Held below 0.1 Hz, where a site is small beside a wavelength; a curve that went on would ring for
+# minutes.
+_FELT_HZ = np.maximum(COARSE_HZ, 0.1)
 
 
 def _on_grid(amplification: Float64Array) -> Float64Array:
-    return np.interp(np.log(COARSE_HZ), np.log(_KNOTS_HZ), np.log(amplification))
+    return np.interp(np.log(_FELT_HZ), np.log(_KNOTS_HZ), np.log(amplification))
 
 
 _LOG_ROCK, _LOG_SOIL = _on_grid(_ROCK), _on_grid(_SOIL)
-_OCTAVES = np.log2(COARSE_HZ / COARSE_HZ[0])
+_OCTAVES = np.log2(_FELT_HZ / _FELT_HZ[0])
 
 
 @dataclass(frozen=True, slots=True)

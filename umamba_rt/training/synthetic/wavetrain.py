@@ -101,8 +101,10 @@ def s_train(rng: np.random.Generator, arrival: Arrival, length: int) -> WaveTrai
     scattered = (1.0 - 0.7 * coherent) * _body(length, main_s, duration, 0.5 * coherent)
     if main_s > 0.05:
         head = rng.uniform(0.01, 0.06)
+        direct = [(main_s, (1.0 - head) * direct[0][1])]
+        scattered *= 1.0 - head
         direct.append((0.0, head * coherent))
-        scattered += head * _body(length, 0.0, duration, 0.2)
+        scattered += head * (1.0 - coherent) * _body(length, 0.0, duration, 0.2)
     coda = _coda(length, main_s, path.s_main_s + 1.0, _coda_rate(rng, arrival))
     share = _coda_share(rng, arrival)
     direct = [(after, (1.0 - share) * energy) for after, energy in direct]
