@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from umamba_rt.core.estimate import Float32Array
 from umamba_rt.core.ids import SourceId
 from umamba_rt.core.segment import Segment
+from umamba_rt.io.miniseed_file import read_records
 from umamba_rt.wire.record import ReplayRecord, pack_segment
 
 ROOT = Path(__file__).parents[1]
@@ -78,18 +80,38 @@ class Daemon:
 
 @contextmanager
 def running_daemon(scratch: Path, config: str, **environment: str) -> Iterator[Daemon]:
-    """A daemon with this configuration, from before it is ready until the block ends."""
+    """A daemon with this configuration, from before it is ready until the block ends.
+
+    It answers questions at ``ipc://SCRATCH/query``, so that two of them do not meet.
+    """
     path, log = scratch / "daemon.toml", scratch / "daemon.log"
     path.write_text(config, encoding="utf-8")
     address = str(scratch / "notify")
     command = [sys.executable, "-m", "umamba_rt", "run", str(path)]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified, log.open("wb") as sink:
         notified.bind(address)
+        places = {"NOTIFY_SOCKET": address, "UMAMBA_RT_QUERY__ADDRESS": f"ipc://{scratch}/query"}
         process = subprocess.Popen(
-            command, stderr=sink, env={**os.environ, "NOTIFY_SOCKET": address, **environment}
+            command, stderr=sink, env={**os.environ, **places, **environment}
         )
         try:
             yield Daemon(process, notified, log)
         finally:
             process.kill()
             process.wait()
+
+
+def ridgecrest(station: str, first_s: float, seconds: float) -> Float32Array:
+    """Three channels of the shared archive in alphabetical order of their codes, counts.
+
+    Args:
+        station: its code.
+        first_s: from 16:50:00 UTC, s.
+        seconds: the length; one sample more is given.
+    """
+    begin, count = round(first_s * 100), round(seconds * 100) + 1
+    rows = []
+    for path in sorted(RIDGECREST.glob(f"2019/*/{station}/*.D/*.2019.185")):
+        samples = np.concatenate([record.samples for record in read_records(path, print)])
+        rows.append(samples[begin : begin + count].astype(np.float32))
+    return np.stack(rows)

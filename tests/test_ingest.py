@@ -9,7 +9,8 @@ import pytest
 from pymseed import MS3Record
 
 from umamba_rt.core.ids import SourceId
-from umamba_rt.core.pipeline import Outcome, Pipeline, PipelineSettings, Reason
+from umamba_rt.core.pipeline import Outcome, Pipeline, PipelineSettings
+from umamba_rt.core.reasons import Reason
 from umamba_rt.core.segment import Segment
 from umamba_rt.core.timebase import NS_PER_S
 from umamba_rt.core.window import Window

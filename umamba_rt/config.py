@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, cast, get_args
 
 from umamba_rt.config_table import key
 from umamba_rt.core.pipeline import PipelineSettings
+from umamba_rt.core.preference import Preference
+from umamba_rt.core.withhold import Defect, WithholdRules
 from umamba_rt.defaults import FEED_ADDRESS, QUERY_ADDRESS
 
 DEFAULT_SEEDLINK_PORT = 18000
@@ -159,11 +161,16 @@ class WindowConfig:
         high=600,
     )
     max_gap_s: float = key(
-        "missing time of one component that is filled by linear interpolation (and flagged);\n"
+        "missing time of one component that is filled (and flagged);\n"
         "a window that misses more is withheld and counted",
         0.5,
         low=0,
         high=30,
+    )
+    fill: Literal["linear", "zero", "none"] = key(
+        "how: linear interpolation; zero: the component's mean, which is zero to the model;\n"
+        "none: a window with any gap is withheld",
+        "linear",
     )
     reorder_s: float = key(
         "how much later than its turn a record may come and its channel, if it is resampled, go\n"
@@ -194,6 +201,48 @@ class StationsConfig:
         "",
         pattern=_PATH,
         shape="a path",
+    )
+    vertical_only: Literal["skip", "repeat-z"] = key(
+        "stations without horizontals: skip withholds their windows; repeat-z lets the vertical\n"
+        "stand for all three components (flagged: their components are Z)",
+        "skip",
+    )
+    serve: Literal["all", "preferred", "per-instrument"] = key(
+        "all: every sensor of a station. preferred: the best one that works, see prefer.\n"
+        "per-instrument: the best one of each source code, as in HH instead of BH, beside HN.\n"
+        "The others stand by: window.stale_after_s after its last window the best one is replaced",
+        "all",
+    )
+    prefer: tuple[str, ...] = key(
+        "best first: band and source code, or LOCATION.CODE (-- where empty); * and ? are\n"
+        "wildcards. What is not named ranks last, equals by location",
+        ("HH", "BH", "EH", "HN"),
+        pattern=re.compile(r"(([A-Z0-9*?]{1,8}|--)\.)?[A-Z0-9*?]{1,8}"),
+        shape='"CODE" or "LOCATION.CODE", as in "HH" or "00.B?"',
+    )
+    serve_all: tuple[str, ...] = key(
+        "NET_STA of stations of which every sensor is served all the same; * and ? are wildcards",
+        (),
+        pattern=re.compile(r"[A-Z0-9*?-]{1,8}_[A-Z0-9*?-]{1,8}"),
+        shape='"NET_STA", as in "CI_W*"',
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class QualityConfig:
+    """Which windows are withheld for their quality; all others go out with their flags."""
+
+    withhold: tuple[str, ...] = key(
+        "clipped, flat (a component repeats one value for 1 s), spikes, dc_step",
+        (),
+        pattern=re.compile("|".join(get_args(Defect))),
+        shape=", ".join(f'"{defect}"' for defect in get_args(Defect)),
+    )
+    min_timing_quality: int = key(
+        "per cent; a window is withheld where its records state less (most state nothing)",
+        0,
+        low=0,
+        high=100,
     )
 
 
@@ -279,6 +328,7 @@ class Config:
     state: StateConfig = field(default_factory=StateConfig)
     window: WindowConfig = field(default_factory=WindowConfig)
     stations: StationsConfig = field(default_factory=StationsConfig)
+    quality: QualityConfig = field(default_factory=QualityConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     model_v1: ModelV1Config = field(default_factory=ModelV1Config)
     publisher: PublisherConfig = field(default_factory=PublisherConfig)
@@ -287,7 +337,7 @@ class Config:
     @property
     def pipeline(self) -> PipelineSettings:
         """The core's part."""
-        window = self.window
+        window, stations = self.window, self.stations
         return PipelineSettings(
             length_s=window.length_s,
             hop_s=window.hop_s,
@@ -298,6 +348,13 @@ class Config:
             stale_after_s=window.stale_after_s,
             max_future_s=window.max_future_s if self.run.mode == "live" else None,
             max_stations=window.max_stations,
+            fill=window.fill,
+            vertical_only=stations.vertical_only,
+            withhold=WithholdRules(
+                frozenset(cast(tuple[Defect, ...], self.quality.withhold)),
+                self.quality.min_timing_quality,
+            ),
+            preference=Preference(stations.serve, stations.prefer, stations.serve_all),
         )
 
 

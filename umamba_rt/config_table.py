@@ -63,7 +63,8 @@ def read_section(
 def _value(item: Field[Any], hint: Any, found: Any, key: str, problems: list[ConfigProblem]) -> Any:
     """The value as the field's type, or None and a problem."""
     if hint == tuple[str, ...]:
-        good = isinstance(found, list) and found and all(_fits(item, str, one) for one in found)
+        enough = bool(found) or item.default == ()  # none at all only where that is the default
+        good = isinstance(found, list) and enough and all(_fits(item, str, one) for one in found)
         if good:
             return tuple(found)
     elif _fits(item, hint, found):
@@ -116,6 +117,8 @@ def show(found: Any) -> str:
         return f'"{found}"'
     if isinstance(found, bool):
         return str(found).lower()
+    if isinstance(found, tuple):
+        return "[" + ", ".join(map(show, found)) + "]"
     return repr(found)
 
 

@@ -6,7 +6,8 @@ import pytest
 from umamba_rt.core.calibration import COUNTS, Calibration
 from umamba_rt.core.ids import GroupId, SourceId
 from umamba_rt.core.inventory import ChannelEpoch, Inventory
-from umamba_rt.core.pipeline import Outcome, Pipeline, PipelineSettings, Reason
+from umamba_rt.core.pipeline import Outcome, Pipeline, PipelineSettings
+from umamba_rt.core.reasons import Reason
 from umamba_rt.core.segment import Segment
 from umamba_rt.core.timebase import NS_PER_S, SAMPLE_NS
 

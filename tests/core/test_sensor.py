@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from umamba_rt.core.ids import GroupId, SourceId
+from umamba_rt.core.reasons import Reason
 from umamba_rt.core.segment import Segment
-from umamba_rt.core.sensor import Cut, Sensor
+from umamba_rt.core.sensor import Cut, Sensor, SensorRules
 from umamba_rt.core.timebase import NS_PER_S, SAMPLE_NS
 from umamba_rt.core.window import Window, WindowRules
 from umamba_rt.errors import SampleRateError
@@ -25,7 +26,7 @@ TRUTH = np.random.default_rng(11).integers(-9999, 9999, (3, 4000)).astype(np.int
 
 
 def sensor(rules: WindowRules = RULES) -> Sensor:
-    return Sensor(GROUP, rules, CAPACITY, STALE_NS)
+    return Sensor(GROUP, SensorRules(rules, CAPACITY, STALE_NS))
 
 
 def segment(component: str, first: int, stop: int, *, rate_hz: float = 100.0) -> Segment:
@@ -108,7 +109,9 @@ def test_shuffled_records_give_the_same_windows(data: st.DataObject) -> None:
     in_order, out_of_order = feed(sensor(), records), feed(sensor(), shuffled)
     assert contents(out_of_order) == contents(in_order)
     assert len(contents(in_order)) == 12
-    assert sum(cut.late + cut.withheld_gap for cut in out_of_order) == 0
+    assert (
+        sum(cut.counts[Reason.LATE] + cut.counts[Reason.WITHHELD_GAP] for cut in out_of_order) == 0
+    )
 
 
 @settings(max_examples=40, deadline=None)
@@ -162,9 +165,9 @@ def test_late_data_of_a_window_sent_are_counted_and_it_is_not_sent_again() -> No
     feed(target, [("Z", 0, 400), ("N", 0, 400), ("E", 0, 280)], at=400)
     target.tick(now(1400))
     (cut,) = feed(target, [("E", 280, 400)], at=1401)
-    assert (cut.late, cut.windows) == (1, [])
+    assert (cut.counts[Reason.LATE], cut.windows) == (1, [])
     (cut,) = feed(target, [("E", 280, 400)], at=1402)
-    assert (cut.late, cut.duplicate) == (0, 120)
+    assert (cut.counts[Reason.LATE], cut.counts[Reason.DUPLICATE]) == (0, 120)
 
 
 def test_a_late_record_within_the_wait_fills_its_gap() -> None:
@@ -174,7 +177,7 @@ def test_a_late_record_within_the_wait_fills_its_gap() -> None:
     (cut,) = feed(target, [("N", 120, 240)], at=900)
     assert offsets([cut]) == [0, 100, 200, 300, 400]
     assert all(w.quality.complete for w in cut.windows)
-    assert cut.late == 0
+    assert cut.counts[Reason.LATE] == 0
 
 
 def test_a_window_with_a_longer_gap_is_withheld_and_counted() -> None:
@@ -185,7 +188,7 @@ def test_a_window_with_a_longer_gap_is_withheld_and_counted() -> None:
         first for first in range(0, 2700, 100) if first < 540 - 50 and first + 301 > 480 + 50
     }
     assert offsets(cuts) == sorted(set(range(0, 2700, 100)) - lacking)
-    assert sum(cut.withheld_gap for cut in cuts) == len(lacking)
+    assert sum(cut.counts[Reason.WITHHELD_GAP] for cut in cuts) == len(lacking)
     states = [change.state for cut in cuts for change in cut.changes]
     assert states == ["online", "gap", "online"]
     # Only windows that end within the wait of the gap were late.
@@ -212,7 +215,9 @@ def test_windows_of_a_missing_component_are_withheld() -> None:
     target = sensor()
     cuts = feed(target, [r for r in record_list(2000) if r[0] != "N"])
     assert windows(cuts) == []
-    assert sum(cut.withheld_component for cut in cuts) == (2000 - 1000 - 301) // 100 + 1
+    assert (
+        sum(cut.counts[Reason.WITHHELD_COMPONENT] for cut in cuts) == (2000 - 1000 - 301) // 100 + 1
+    )
     (change,) = [change for cut in cuts for change in cut.changes]
     assert (change.state, change.detail) == ("incomplete", "components N of ZNE have not come")
 
@@ -256,7 +261,7 @@ def test_a_jump_of_an_hour_or_of_a_year_costs_little(jump: int) -> None:
     assert time.process_time() - began_s < 1
     # The window that lacks one sample is filled; every one up to the jump's end is counted once.
     assert [w.first - after for w in windows(cuts)] == [700 - jump, *range(0, 900, 100)]
-    assert sum(cut.withheld_gap for cut in cuts) == (jump - 700) // 100 - 1
+    assert sum(cut.counts[Reason.WITHHELD_GAP] for cut in cuts) == (jump - 700) // 100 - 1
 
 
 def test_a_record_longer_than_the_ring_does_not_loop_over_its_windows() -> None:
@@ -265,9 +270,9 @@ def test_a_record_longer_than_the_ring_does_not_loop_over_its_windows() -> None:
     began_s = time.process_time()
     (cut,) = feed(target, [("Z", 400, 900_000)])
     assert time.process_time() - began_s < 2
-    assert cut.too_old == 900_000 - 400 - CAPACITY
+    assert cut.counts[Reason.TOO_OLD] == 900_000 - 400 - CAPACITY
     # 100 windows of the old data and the wait-less ones of the newest record.
-    assert cut.withheld_gap > 890_000
+    assert cut.counts[Reason.WITHHELD_GAP] > 890_000
     assert cut.windows == []
 
 
@@ -285,9 +290,9 @@ def test_samples_older_than_the_ring_are_counted_and_make_no_window() -> None:
     target = sensor()
     (cut,) = feed(target, [("Z", 0, 120)])
     (old,) = feed(target, [("N", -9000, -8900)], at=120)
-    assert (cut.too_old, old.too_old) == (0, 100)
+    assert (cut.counts[Reason.TOO_OLD], old.counts[Reason.TOO_OLD]) == (0, 100)
     # Windows that lie before any sample do not exist.
-    assert target.tick(now(99_999)).withheld_component == 0
+    assert target.tick(now(99_999)).counts[Reason.WITHHELD_COMPONENT] == 0
     assert target._schedule.next_first == START
 
 
@@ -296,19 +301,19 @@ def test_missing_numbers_are_counted_as_such() -> None:
     values = np.array([1, np.nan, 3, np.inf], np.float32)
     cut = sensor().accept(Segment(source_id, now(0), 100.0, values), now(4))
     assert cut is not None
-    assert cut.not_a_number == 2
+    assert cut.counts[Reason.NOT_A_NUMBER] == 2
 
 
 def test_duplicates_and_conflicts_are_counted() -> None:
     target = sensor()
     feed(target, [("Z", 0, 120)])
     (cut,) = feed(target, [("Z", 0, 120)])
-    assert (cut.duplicate, cut.conflicting) == (120, 0)
+    assert (cut.counts[Reason.DUPLICATE], cut.counts[Reason.CONFLICTING]) == (120, 0)
     source_id = SourceId("CI", "CCC", "", "H", "H", "Z")
     values = TRUTH[0, 0:120] + 1
     conflict = target.accept(Segment(source_id, now(0) - OFF_NS, 100.0, values), now(120))
     assert conflict is not None
-    assert (conflict.duplicate, conflict.conflicting) == (0, 120)
+    assert (conflict.counts[Reason.DUPLICATE], conflict.counts[Reason.CONFLICTING]) == (0, 120)
 
 
 def test_z_1_2_makes_a_sensor_and_a_surplus_channel_does_not() -> None:

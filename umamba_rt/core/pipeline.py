@@ -4,36 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from enum import StrEnum
 
+from umamba_rt.core.gaps import Fill
 from umamba_rt.core.ids import GroupId
 from umamba_rt.core.inventory import EMPTY, Inventory
+from umamba_rt.core.preference import SERVE_ALL, Preference, Roster
+from umamba_rt.core.reasons import Reason
 from umamba_rt.core.segment import Segment
-from umamba_rt.core.sensor import Cut, Sensor
+from umamba_rt.core.sensor import Cut, Sensor, SensorRules, VerticalOnly
 from umamba_rt.core.state import StateChange
 from umamba_rt.core.timebase import NS_PER_S, RATE_HZ
 from umamba_rt.core.window import Window, WindowRules
+from umamba_rt.core.withhold import NOTHING_WITHHELD, WithholdRules
 from umamba_rt.errors import SampleRateError
-
-
-class Reason(StrEnum):
-    """Why something was counted; the names are those of the heartbeat."""
-
-    SEGMENTS = "segments"
-    RATE = "segments_refused_rate"
-    RATE_CHANGED = "rate_changes"
-    COMPONENT = "segments_refused_component"
-    FUTURE = "segments_refused_future"
-    STATION_LIMIT = "segments_refused_station_limit"
-    DUPLICATE = "samples_duplicate"
-    CONFLICTING = "samples_conflicting"
-    TOO_OLD = "samples_too_old"
-    NOT_A_NUMBER = "samples_not_a_number"
-    CUT = "windows_cut"
-    FILLED = "windows_filled"
-    WITHHELD_GAP = "windows_withheld_gap"
-    WITHHELD_COMPONENT = "windows_withheld_missing_component"
-    LATE = "windows_late_data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +34,10 @@ class PipelineSettings:
         max_future_s: how far past the clock a record may end, s; None for a clock that the data
             themselves drive.
         max_stations: most sensors; a peer that invents names must not fill the memory.
+        fill: see ``SensorRules``; ``none``: a window with any gap is withheld.
+        vertical_only: see ``SensorRules``.
+        withhold: see ``SensorRules``.
+        preference: which of a station's sensors are served.
     """
 
     length_s: float = 30.0
@@ -62,21 +49,39 @@ class PipelineSettings:
     stale_after_s: float = 60.0
     max_future_s: float | None = 30.0
     max_stations: int = 2000
+    fill: Fill = "linear"
+    vertical_only: VerticalOnly = "skip"
+    withhold: WithholdRules = NOTHING_WITHHELD
+    preference: Preference = SERVE_ALL
 
     @property
     def rules(self) -> WindowRules:
         """The windows' part, in samples and ns."""
+        max_gap_s = 0.0 if self.fill == "none" else self.max_gap_s
         return WindowRules(
             length=round(self.length_s * RATE_HZ) + 1,
             hop=round(self.hop_s * RATE_HZ),
             max_wait_ns=round(self.max_wait_s * NS_PER_S),
-            max_gap=round(self.max_gap_s * RATE_HZ),
+            max_gap=round(max_gap_s * RATE_HZ),
         )
 
     @property
     def capacity(self) -> int:
         """Samples that a ring holds of each component."""
         return self.rules.length + round((self.max_wait_s + self.slack_s) * RATE_HZ)
+
+    @property
+    def sensor_rules(self) -> SensorRules:
+        """A sensor's part."""
+        return SensorRules(
+            window=self.rules,
+            capacity=self.capacity,
+            stale_after_ns=round(self.stale_after_s * NS_PER_S),
+            reorder_ns=round(self.reorder_s * NS_PER_S),
+            fill=self.fill,
+            vertical_only=self.vertical_only,
+            withhold=self.withhold,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,7 @@ class Pipeline:
         self._inventory = inventory
         self._sensors: dict[GroupId, Sensor] = {}
         self._resumed: dict[GroupId, int] = {}
+        self._rosters: dict[tuple[str, ...], Roster] = {}
         self.counts: Counter[Reason] = Counter()
 
     @property
@@ -134,7 +140,7 @@ class Pipeline:
         if cut is None:
             self.counts[Reason.COMPONENT] += 1
             return Outcome()
-        self._count(cut)
+        self._count(sensor, cut)
         return Outcome(cut.windows, cut.changes)
 
     def refuse_future(self, count: int) -> None:
@@ -148,7 +154,7 @@ class Pipeline:
         outcome = Outcome()
         for sensor in self._sensors.values():
             cut = sensor.tick(now_ns)
-            self._count(cut)
+            self._count(sensor, cut)
             outcome.windows.extend(cut.windows)
             outcome.changes.extend(cut.changes)
         return outcome
@@ -160,30 +166,22 @@ class Pipeline:
     def _sensor(self, group: GroupId) -> Sensor | None:
         sensor = self._sensors.get(group)
         if sensor is None and len(self._sensors) < self._settings.max_stations:
-            sensor = Sensor(
-                group,
-                self._settings.rules,
-                self._settings.capacity,
-                round(self._settings.stale_after_s * NS_PER_S),
-                self._inventory,
-                round(self._settings.reorder_s * NS_PER_S),
-            )
+            roster = self._roster_of(group)
+            sensor = Sensor(group, self._settings.sensor_rules, self._inventory, roster)
             if group in self._resumed:
                 sensor.resume_after(self._resumed.pop(group))
             self._sensors[group] = sensor
         return sensor
 
-    def _count(self, cut: Cut) -> None:
-        tally = {
-            Reason.RATE_CHANGED: cut.rate_changes,
-            Reason.DUPLICATE: cut.duplicate,
-            Reason.CONFLICTING: cut.conflicting,
-            Reason.TOO_OLD: cut.too_old,
-            Reason.NOT_A_NUMBER: cut.not_a_number,
-            Reason.CUT: len(cut.windows),
-            Reason.FILLED: sum(not window.quality.complete for window in cut.windows),
-            Reason.WITHHELD_GAP: cut.withheld_gap,
-            Reason.WITHHELD_COMPONENT: cut.withheld_component,
-            Reason.LATE: cut.late,
-        }
-        self.counts.update({reason: n for reason, n in tally.items() if n})
+    def _roster_of(self, group: GroupId) -> Roster | None:
+        preference = self._settings.preference
+        rivals = preference.rivals_of(group)
+        if rivals is None:
+            return None
+        patience_ns = round(self._settings.stale_after_s * NS_PER_S)
+        return self._rosters.setdefault(rivals, Roster(preference, patience_ns))
+
+    def _count(self, sensor: Sensor, cut: Cut) -> None:
+        counted = {reason: n for reason, n in cut.counts.items() if n}
+        self.counts.update(counted)
+        sensor.counts.update(counted)

@@ -1,21 +1,17 @@
-"""What is known of a window besides its samples: gaps, filling, clipping, signal to noise."""
+"""What is known of a window besides its samples: the quality fields of the feed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from umamba_rt.core.calibration import Unit
-from umamba_rt.core.estimate import Float32Array
-from umamba_rt.core.timebase import RATE_HZ
+from umamba_rt.core.defects import Float64Array
+from umamba_rt.core.gaps import Fill
+from umamba_rt.core.rotate import Orientation
 
-# A 24-bit digitiser ends at 2**23 counts.
-FULL_SCALE_COUNTS = 0.99 * 2**23
-CLIPPED_RUN = 4
-CLIPPED_MIN_RANGE = 1000.0
-# Levels below this share of a float32's resolution of the peak are rounding, not noise.
+# Levels below this share of the loudest are rounding, not noise.
 _TINY = 1e-12
 
 
@@ -23,16 +19,29 @@ _TINY = 1e-12
 class Quality:
     """Quality of one window; the fields are those of the feed.
 
+    What concerns single samples (clipping to steps) is measured on the raw counts, before
+    anything is rotated, over all three components.
+
     Attributes:
         gap_s: missing time of the component that misses most, s.
         gap_count: number of separate gaps, all components together.
-        filled_s: time filled by interpolation in the component that misses most, s.
-        clipped: a component is flat-topped or at a 24-bit digitiser's full scale.
-        snr_db: loudest over quiet second of the vertical, dB; None where it has no noise.
-        native_rate_hz: rate of the vertical channel before resampling, Hz.
-        components: subsource codes used, as in ``ZNE`` or ``Z12``.
+        filled_s: time filled in the component that misses most, s.
+        clipped: see ``clipping.is_clipped``; or a record of it says so.
+        snr_db: see ``snr_db``; of the vertical.
+        native_rate_hz: rate of the channel in the vertical's place before resampling, Hz.
+        components: subsource codes used, in the places Z N E, as in ``ZNE`` or ``Z12``; ``Z``
+            where the vertical stands for all three.
         complete: no sample was missing.
         unit: ground motion that the samples are proportional to; ``counts``: not known.
+        orientation: see ``rotate.Frame``.
+        fill: how missing samples were filled; ``none`` where none was missing.
+        flat_s: see ``defects.flat_s``.
+        spikes: see ``defects.count_spikes``.
+        dc_step: see ``defects.has_step``.
+        timing_quality: the lowest that the window's records state, per cent (blockette 1001);
+            None where none states any. To whole seconds: a record that ends in the second in
+            which the window begins counts, too.
+        record_flags: what else headers of these records state, as in ``time_questionable``.
     """
 
     gap_s: float
@@ -44,94 +53,30 @@ class Quality:
     components: str
     complete: bool
     unit: Unit = "counts"
+    orientation: Orientation = "assumed"
+    fill: Fill = "none"
+    flat_s: float = 0.0
+    spikes: int = 0
+    dc_step: bool = False
+    timing_quality: int | None = None
+    record_flags: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Gaps:
-    """Missing samples of a window: the most in one component, and the number of gaps."""
+def snr_db(deviation: Float64Array) -> float | None:
+    """Loudest second over the quiet second of a window, dB.
 
-    worst: int
-    count: int
-
-
-def find_gaps(window: Float32Array) -> Gaps:
-    """Count what is missing.
-
-    Args:
-        window: shape ``(3, n)``; NaN where a sample is missing.
-    """
-    missing = np.isnan(window)
-    if not missing.any():
-        return Gaps(worst=0, count=0)
-    starts = np.diff(missing, axis=1, prepend=False) & missing
-    return Gaps(worst=int(missing.sum(axis=1).max()), count=int(np.count_nonzero(starts)))
-
-
-def fill_linear(window: Float32Array) -> Float32Array:
-    """Interpolate over missing samples; at the ends the nearest sample goes on.
+    The signal is the loudest whole second of the window, the noise the second that a tenth of all
+    are quieter than, each without its own mean, so that an offset or a slow drift counts as
+    neither. A window within a long coda has no quiet second and a low ratio.
 
     Args:
-        window: shape ``(3, n)``; NaN where a sample is missing; each component has one at least.
+        deviation: shape ``(s,)``, standard deviation of each second, s >= 1.
 
     Returns:
-        A new array of the same shape without NaN.
-
-    Raises:
-        ValueError: a component has no sample at all.
+        20 log10 of the ratio; None where the quiet second is constant.
     """
-    filled = window.copy()
-    for row in filled:
-        missing = np.isnan(row)
-        if not missing.any():
-            continue
-        present = np.flatnonzero(~missing)
-        if len(present) == 0:
-            raise ValueError("a component has no sample to interpolate from")
-        row[missing] = np.interp(np.flatnonzero(missing), present, row[present])
-    return filled
-
-
-def is_clipped(window: Float32Array) -> bool:
-    """Whether a component is flat-topped or reaches a 24-bit digitiser's full scale.
-
-    Flat-topped: four or more consecutive samples equal to the largest or smallest value, of a
-    component that ranges over 1,000 counts or more (small integers of quiet noise repeat freely).
-
-    Args:
-        window: shape ``(3, n)``, counts, finite.
-    """
-    top, bottom = window.max(axis=1), window.min(axis=1)
-    if max(float(top.max()), -float(bottom.min())) >= FULL_SCALE_COUNTS:
-        return True
-    for row, high, low in zip(window, top, bottom, strict=True):
-        if high - low < CLIPPED_MIN_RANGE:
-            continue
-        if _has_flat_run(row == high) or _has_flat_run(row == low):
-            return True
-    return False
-
-
-def _has_flat_run(flags: NDArray[np.bool_]) -> bool:
-    if np.count_nonzero(flags) < CLIPPED_RUN:  # nearly always, and an eighth of the cost
-        return False
-    edges = np.flatnonzero(np.diff(flags, prepend=False, append=False))
-    return bool((edges[1::2] - edges[::2]).max() >= CLIPPED_RUN)
-
-
-def snr_db(trace: Float32Array) -> float | None:
-    """Loudest second over the quiet second of a window (the tenth percentile), dB.
-
-    Args:
-        trace: shape ``(n,)``, the vertical, finite; n >= 1 s.
-
-    Returns:
-        20 log10 of the ratio of root mean squares after subtracting each second's own mean, so
-        that an offset or a slow drift counts as neither; None where the quiet second is constant.
-    """
-    seconds = len(trace) // RATE_HZ
-    blocks = trace[: seconds * RATE_HZ].astype(np.float64).reshape(seconds, RATE_HZ)
-    levels = np.sort(blocks.std(axis=1))
-    noise, signal = float(levels[seconds // 10]), float(levels[-1])
+    levels = np.sort(deviation)
+    noise, signal = float(levels[len(levels) // 10]), float(levels[-1])
     if noise <= _TINY * max(1.0, signal):
         return None
     return 20.0 * float(np.log10(signal / noise))

@@ -126,8 +126,8 @@ class Ring:
         Returns:
             ``first`` where none is missing.
         """
-        stops = (self._stops[component] for component in components)
-        if any(stop is None or stop < first + count for stop in stops):
+        newest = (self._stops[component] for component in components)
+        if any(stop is None or stop < first + count for stop in newest):
             return first + count
         begin = min(max(first, self.start), first + count)
         span = slice(begin - self._base, first + count - self._base)

@@ -2,25 +2,57 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 import numpy as np
 
-from umamba_rt.core.calibration import Calibration, Unit
 from umamba_rt.core.channel import REORDER_NS, Channel, require_rate
-from umamba_rt.core.estimate import Float32Array
+from umamba_rt.core.compose import Origin, compose
+from umamba_rt.core.gaps import Fill, find_gaps
 from umamba_rt.core.grid_run import GridRun
+from umamba_rt.core.headers import RecordHeaders
 from umamba_rt.core.ids import GroupId, SourceId
-from umamba_rt.core.inventory import EMPTY, Inventory, calibration_of
-from umamba_rt.core.quality import Quality, fill_linear, find_gaps, is_clipped, snr_db
-from umamba_rt.core.ring import Ring
+from umamba_rt.core.inventory import EMPTY, ChannelEpoch, Inventory
+from umamba_rt.core.preference import Roster
+from umamba_rt.core.reasons import Reason
+from umamba_rt.core.ring import N_COMPONENTS, Ring
+from umamba_rt.core.rotate import Frame, frame_of, repeat_vertical
 from umamba_rt.core.segment import Segment
-from umamba_rt.core.state import StateChange, StationState
+from umamba_rt.core.sensor_facts import SensorFacts, recent_gaps
+from umamba_rt.core.state import StateChange, StateName, StationState
 from umamba_rt.core.station import COMPONENT_ORDER, ComponentSet
 from umamba_rt.core.timebase import RATE_HZ, index_ns, rfc3339
 from umamba_rt.core.window import Window, WindowRules, WindowSchedule
+from umamba_rt.core.withhold import NOTHING_WITHHELD, WithholdRules
 
-_VERTICAL = 0
+VerticalOnly: TypeAlias = Literal["skip", "repeat-z"]
+
+
+@dataclass(frozen=True, slots=True)
+class SensorRules:
+    """How a sensor is treated.
+
+    Attributes:
+        window: how its windows are cut.
+        capacity: samples that its ring holds of each component.
+        stale_after_ns: silence after which it is called stale.
+        reorder_ns: how much later than its turn a record may come and be taken as if in its turn.
+        fill: how gaps up to the largest are filled.
+        vertical_only: what becomes of a sensor whose horizontals have not come within the wait
+            for samples. ``repeat-z``: the vertical stands for all three components.
+        withhold: which windows are withheld for their quality.
+    """
+
+    window: WindowRules
+    capacity: int
+    stale_after_ns: int
+    reorder_ns: int = REORDER_NS
+    fill: Fill = "linear"
+    vertical_only: VerticalOnly = "skip"
+    withhold: WithholdRules = NOTHING_WITHHELD
 
 
 @dataclass(slots=True)
@@ -29,14 +61,7 @@ class Cut:
 
     windows: list[Window] = field(default_factory=list)
     changes: list[StateChange] = field(default_factory=list)
-    duplicate: int = 0
-    conflicting: int = 0
-    too_old: int = 0
-    not_a_number: int = 0
-    rate_changes: int = 0
-    withheld_gap: int = 0
-    withheld_component: int = 0
-    late: int = 0
+    counts: Counter[Reason] = field(default_factory=Counter)
 
 
 class Sensor:
@@ -45,24 +70,33 @@ class Sensor:
     def __init__(
         self,
         group: GroupId,
-        rules: WindowRules,
-        capacity: int,
-        stale_after_ns: int,
+        rules: SensorRules,
         inventory: Inventory = EMPTY,
-        reorder_ns: int = REORDER_NS,
+        roster: Roster | None = None,
     ) -> None:
+        """Prepare.
+
+        Args:
+            group: its name.
+            rules: how it is treated.
+            inventory: what is known of its channels.
+            roster: those of its station of which only the best one is served; None: it always is.
+        """
         self.group = group
         self.state = StationState(group)
         self.last_arrival_ns: int | None = None
+        self.counts: Counter[str] = Counter()
         self._first_arrival_ns: int | None = None
         self._rules = rules
-        self._stale_after_ns = stale_after_ns
         self._components = ComponentSet()
         self._channels: dict[SourceId, tuple[int, Channel]] = {}
-        self._ring = Ring(capacity)
-        self._schedule = WindowSchedule(rules)
+        self._headers = RecordHeaders(rules.capacity // RATE_HZ + 1)
+        self._ring = Ring(rules.capacity)
+        self._schedule = WindowSchedule(rules.window)
         self._inventory = inventory
-        self._reorder_ns = reorder_ns
+        self._roster = roster
+        self._epochs: list[ChannelEpoch | None] = []
+        self._frame: Frame | None = None  # of these epochs
 
     @property
     def next_first(self) -> int | None:
@@ -88,15 +122,18 @@ class Sensor:
             component = self._components.claim(segment.source_id)
             if component is None:
                 return None
-            known = component, Channel(segment.source_id, self._reorder_ns)
+            known = component, Channel(segment.source_id, self._rules.reorder_ns)
             self._channels[segment.source_id] = known
         component, channel = known
         rate_changes = channel.rate_changes
         runs = channel.accept(segment, now_ns)
+        self._headers.note(segment)
         self.last_arrival_ns = now_ns
         if self._first_arrival_ns is None:
             self._first_arrival_ns = now_ns
-        cut = Cut(rate_changes=channel.rate_changes - rate_changes)
+            self._prove(now_ns)
+        cut = Cut()
+        cut.counts[Reason.RATE_CHANGED] += channel.rate_changes - rate_changes
         for run in runs:
             self._place(component, run, cut, now_ns)
         self._cut_due(cut, now_ns)
@@ -111,28 +148,45 @@ class Sensor:
         self._cut_due(cut, now_ns)
         if self.last_arrival_ns is None or self._first_arrival_ns is None:
             return cut
-        if now_ns - self.last_arrival_ns > self._stale_after_ns:
+        if now_ns - self.last_arrival_ns > self._rules.stale_after_ns:
             detail = f"no data since {rfc3339(self.last_arrival_ns)}"
-            cut.changes.extend(self.state.enter("stale", detail, now_ns))
-        elif self._components.missing and now_ns - self._first_arrival_ns > self._rules.max_wait_ns:
-            cut.changes.extend(self.state.enter("incomplete", self._missing(), now_ns))
+            self._enter("stale", detail, cut, now_ns)
+        elif len(self._rows(now_ns)) == 0 and self._has_waited(now_ns):
+            self._enter("incomplete", self._missing(), cut, now_ns)
         return cut
 
     def refuse(self, detail: str, now_ns: int) -> list[StateChange]:
         """Note that a channel cannot be used."""
         return self.state.enter("refused", detail, now_ns)
 
+    def facts(self) -> SensorFacts:
+        """What there is to know now; looks through the whole ring (0.1 ms)."""
+        ring = self._ring
+        held = ring.read(0 if ring.is_empty else ring.start, ring.capacity)
+        rates = {row: float(channel.rate_hz) for row, channel in self._channels.values()}
+        rows = self._components.rows
+        return SensorFacts(
+            group=self.group,
+            state=self.state.latest,
+            components=self._components.codes,
+            rate_hz=rates[rows[0]] if rows else None,
+            last_sample_ns=None if ring.is_empty else index_ns(ring.stop - 1),
+            last_arrival_ns=self.last_arrival_ns,
+            gaps=recent_gaps(held),
+            counts=self.counts,
+        )
+
     def _place(self, component: int, run: GridRun, cut: Cut, now_ns: int) -> None:
         self._make_room(run, cut, now_ns)
         placed = self._ring.put(component, run)
         if placed.too_old < len(run.values):
             self._schedule.saw(run.first + placed.too_old, run.stop, now_ns)
-        cut.duplicate += placed.duplicate
-        cut.conflicting += placed.conflicting
-        cut.too_old += placed.too_old
-        cut.not_a_number += int(np.count_nonzero(np.isnan(run.values)))
+        cut.counts[Reason.DUPLICATE] += placed.duplicate
+        cut.counts[Reason.CONFLICTING] += placed.conflicting
+        cut.counts[Reason.TOO_OLD] += placed.too_old
+        cut.counts[Reason.NOT_A_NUMBER] += int(np.count_nonzero(np.isnan(run.values)))
         if placed.span is not None:
-            cut.late += self._schedule.decided_over(*placed.span)
+            cut.counts[Reason.LATE] += self._schedule.decided_over(*placed.span)
 
     def _make_room(self, run: GridRun, cut: Cut, now_ns: int) -> None:
         """Cut the windows whose samples the ring is about to lose; pass over a long silence."""
@@ -144,53 +198,95 @@ class Sensor:
             if first >= self._ring.stop:
                 break
         # Either every window before the limit was cut, or the next one lies past all samples.
-        reach = min(limit, max(limit, run.first) - self._rules.max_gap)
-        cut.withheld_gap += self._schedule.skip_to(reach)
+        reach = min(limit, max(limit, run.first) - self._rules.window.max_gap)
+        cut.counts[Reason.WITHHELD_GAP] += self._schedule.skip_to(reach)
 
     def _cut_due(self, cut: Cut, now_ns: int) -> None:
-        for first in self._schedule.due(self._missing_stop, now_ns):
+        length = self._rules.window.length
+        rows = self._rows(now_ns) or range(N_COMPONENTS)
+        for first in self._schedule.due(
+            lambda first: self._ring.missing_stop(first, length, rows), now_ns
+        ):
             self._cut(first, cut, now_ns)
 
-    def _missing_stop(self, first: int) -> int:
-        return self._ring.missing_stop(first, self._rules.length)
-
     def _cut(self, first: int, cut: Cut, now_ns: int) -> None:
-        samples = self._ring.read(first, self._rules.length)
-        gaps = find_gaps(samples)
-        if self._components.missing:
-            cut.withheld_component += 1
-            cut.changes.extend(self.state.enter("incomplete", self._missing(), now_ns))
-        elif gaps.worst > self._rules.max_gap:
-            cut.withheld_gap += 1
+        """Send a window, or count and say why not."""
+        rows = self._rows(now_ns)
+        if not rows:
+            self._withhold(Reason.WITHHELD_COMPONENT, "incomplete", self._missing(), cut, now_ns)
+            return
+        raw = self._ring.read(first, self._rules.window.length)[list(rows)]
+        gaps = find_gaps(raw)
+        if gaps.worst > self._rules.window.max_gap:
             detail = f"{gaps.worst / RATE_HZ:g} s missing in {rfc3339(index_ns(first))} window"
-            cut.changes.extend(self.state.enter("gap", detail, now_ns))
-        else:
-            filled = fill_linear(samples) if gaps.worst else samples
-            calibration = self._calibration(index_ns(first + self._rules.length - 1))
-            quality = self._quality(filled, gaps.worst, gaps.count, calibration.unit)
-            cut.windows.append(
-                Window(self.group, first, filled, quality, now_ns, calibration=calibration)
-            )
-            detail = f"components {self._components.codes}"
-            cut.changes.extend(self.state.enter("online", detail, now_ns))
+            self._withhold(Reason.WITHHELD_GAP, "gap", detail, cut, now_ns)
+            return
+        frame = self._frame_of(rows, index_ns(first + raw.shape[1] - 1))
+        if frame.orientation == "assumed" and self._components.needs_orientation:
+            detail = f"components {self._components.codes}, and no azimuths and dips to turn them"
+            self._withhold(Reason.WITHHELD_ORIENTATION, "unoriented", detail, cut, now_ns)
+            return
+        samples, quality = compose(raw, gaps, frame, self._origin(rows, first), self._rules.fill)
+        verdict = self._rules.withhold.judge(quality)
+        if verdict is not None:
+            detail = f"{verdict.detail} in {rfc3339(index_ns(first))} window"
+            self._withhold(verdict.reason, "withheld", detail, cut, now_ns)
+            return
+        self._serve(Window(self.group, first, samples, quality, now_ns, 0, frame.calibration), cut)
 
-    def _calibration(self, end_ns: int) -> Calibration:
-        """Of the epochs that the window's last sample lies in."""
-        places = sorted((place, source_id) for source_id, (place, _) in self._channels.items())
-        return calibration_of([self._inventory.at(source_id, end_ns) for _, source_id in places])
+    def _serve(self, window: Window, cut: Cut) -> None:
+        """Send a window that could be sent, unless a better sensor of the station works."""
+        now_ns = window.arrival_ns
+        self._prove(now_ns)
+        better = None if self._roster is None else self._roster.better_than(self.group, now_ns)
+        if better is not None:
+            self._withhold(Reason.STANDBY, "standby", f"{better} is preferred", cut, now_ns)
+            return
+        cut.windows.append(window)
+        cut.counts[Reason.CUT] += 1
+        cut.counts[Reason.FILLED] += not window.quality.complete
+        self._enter("online", f"components {self._components.codes}", cut, now_ns)
 
-    def _quality(self, samples: Float32Array, worst: int, count: int, unit: Unit) -> Quality:
-        rates = {component: channel.rate_hz for component, channel in self._channels.values()}
-        return Quality(
-            gap_s=worst / RATE_HZ,
-            gap_count=count,
-            filled_s=worst / RATE_HZ,
-            clipped=is_clipped(samples),
-            snr_db=snr_db(samples[_VERTICAL]),
-            native_rate_hz=rates[_VERTICAL],
+    def _prove(self, now_ns: int) -> None:
+        if self._roster is not None:
+            self._roster.prove(self.group, now_ns)
+
+    def _withhold(
+        self, reason: Reason, state: StateName, detail: str, cut: Cut, now_ns: int
+    ) -> None:
+        cut.counts[reason] += 1
+        self._enter(state, detail, cut, now_ns)
+
+    def _enter(self, state: StateName, detail: str, cut: Cut, now_ns: int) -> None:
+        cut.changes.extend(self.state.enter(state, detail, now_ns))
+
+    def _rows(self, now_ns: int) -> tuple[int, ...]:
+        """Rows of the ring that make a window: three in Z N E, a vertical's alone, or none yet."""
+        if not self._components.missing:
+            return self._components.rows
+        repeats = self._rules.vertical_only == "repeat-z" and self._components.is_vertical_only
+        return self._components.rows if repeats and self._has_waited(now_ns) else ()
+
+    def _has_waited(self, now_ns: int) -> bool:
+        """Whether channels that have not come by now are not waited for any more."""
+        first_ns = self._first_arrival_ns
+        return first_ns is not None and now_ns - first_ns > self._rules.window.max_wait_ns
+
+    def _frame_of(self, rows: Sequence[int], end_ns: int) -> Frame:
+        """Of the epochs that a window's last sample lies in."""
+        by_row = {row: source_id for source_id, (row, _) in self._channels.items()}
+        epochs = [self._inventory.at(by_row[row], end_ns) for row in rows]
+        if self._frame is None or epochs != self._epochs:
+            self._epochs = epochs
+            self._frame = frame_of(epochs) if len(epochs) > 1 else repeat_vertical(epochs[0])
+        return self._frame
+
+    def _origin(self, rows: Sequence[int], first: int) -> Origin:
+        rates = {row: channel.rate_hz for row, channel in self._channels.values()}
+        return Origin(
             components=self._components.codes,
-            complete=worst == 0,
-            unit=unit,
+            native_rate_hz=float(rates[rows[0]]),
+            stated=self._headers.over(first, first + self._rules.window.length),
         )
 
     def _missing(self) -> str:

@@ -7,7 +7,11 @@ from typing import Literal, TypeAlias
 
 from umamba_rt.core.ids import GroupId
 
-StateName: TypeAlias = Literal["online", "gap", "incomplete", "stale", "refused"]
+StateName: TypeAlias = Literal[
+    "online", "standby", "gap", "withheld", "incomplete", "unoriented", "stale", "refused"
+]
+
+_SAYS_NOTHING_NEW = frozenset({"gap", "withheld", "incomplete", "unoriented", "standby"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +20,12 @@ class StateChange:
 
     Attributes:
         group: the station's sensor.
-        state: ``online``: all components come. ``gap``: the latest window was withheld for a gap.
-            ``incomplete``: a component has never come. ``stale``: nothing comes any more.
-            ``refused``: a channel's sampling rate cannot be used.
+        state: ``online``: its windows are sent. ``standby``: they could be, but a sensor of the
+            same station that the operator prefers works. ``gap``: the latest window was withheld
+            for a gap. ``withheld``: it was for another fault that the operator does not want.
+            ``incomplete``: a component has never come. ``unoriented``: nobody knows where its
+            channels 1 2 3 or U V W point. ``stale``: nothing comes any more. ``refused``: a
+            channel's sampling rate cannot be used.
         since_ns: when it changed, by the pipeline's clock, ns since 1970 UTC.
         detail: one line for the operator.
     """
@@ -39,11 +46,11 @@ class StationState:
     def enter(self, state: StateName, detail: str, now_ns: int) -> list[StateChange]:
         """The change, or nothing where the state was the same already.
 
-        A refused channel is why windows are withheld: ``gap`` and ``incomplete`` say nothing new,
-        and would alternate with ``refused`` at every record.
+        A refused channel is why windows are withheld: ``gap`` and its like say nothing new, and
+        would alternate with ``refused`` at every record.
         """
         latest = None if self.latest is None else self.latest.state
-        if latest == state or (latest == "refused" and state in {"gap", "incomplete"}):
+        if latest == state or (latest == "refused" and state in _SAYS_NOTHING_NEW):
             return []
         self.latest = StateChange(self._group, state, now_ns, detail)
         return [self.latest]
