@@ -131,8 +131,8 @@ class Ring:
             return first + count
         begin = min(max(first, self.start), first + count)
         span = slice(begin - self._base, first + count - self._base)
-        stops = [_missing_stop(self._samples[component, span]) for component in components]
-        return begin + max(stops)
+        lacking = [_missing_stop(self._samples[component, span]) for component in components]
+        return begin + max(lacking)
 
     def _move_to(self, stop: int) -> None:
         if self._stop is not None and stop <= self._stop:
