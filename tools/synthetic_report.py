@@ -115,8 +115,10 @@ def line(some: list[RecordResidual]) -> str:
 
 
 def plot(tables: dict[str, Table], residuals: list[RecordResidual], output: Path) -> None:
-    """Three panels of relations and two of real records."""
-    figure, axes = plt.subplots(2, 3, figsize=(12, 7), constrained_layout=True)
+    """Three panels of relations; below them three of real records where there are any."""
+    rows = 2 if residuals else 1
+    size = (12, 3.5 * rows)
+    figure, axes = plt.subplots(rows, 3, figsize=size, constrained_layout=True, squeeze=False)
     titles = {"pga_g": "PGA / BSSA14", "pgv_cm_s": "PGV / BSSA14", "ML": "ML - label"}
     for axis, (name, table) in zip(axes[0], tables.items(), strict=True):
         for magnitude in sorted({m for m, _ in table}):
@@ -132,14 +134,20 @@ def plot(tables: dict[str, Table], residuals: list[RecordResidual], output: Path
         axis.axhline(0, color="k", lw=0.5)
         axis.legend(fontsize=7, ncol=3)
     axes[0][0].set_ylabel("log10 units, median and scatter")
-    scatter(axes[1][0], residuals, "magnitude", "std")
-    scatter(axes[1][1], residuals, "distance_km", "std")
-    scatter(axes[1][2], residuals, "magnitude", "onset")
-    axes[1][0].set(ylabel="log10 real - synthetic", title="25 s after P, standard deviation")
-    axes[1][1].set(xscale="log", title="25 s after P, standard deviation")
-    axes[1][2].set(title="3 s after P, vertical")
+    if residuals:
+        plot_records(axes[1], residuals)
     figure.savefig(output, dpi=90)
     plt.close(figure)
+
+
+def plot_records(axes: Any, residuals: list[RecordResidual]) -> None:
+    """Real records less synthetics, by magnitude and distance."""
+    scatter(axes[0], residuals, "magnitude", "std")
+    scatter(axes[1], residuals, "distance_km", "std")
+    scatter(axes[2], residuals, "magnitude", "onset")
+    axes[0].set(ylabel="log10 real - synthetic", title="25 s after P, standard deviation")
+    axes[1].set(xscale="log", title="25 s after P, standard deviation")
+    axes[2].set(title="3 s after P, vertical")
 
 
 def scatter(axis: Any, residuals: list[RecordResidual], x: str, y: str) -> None:
