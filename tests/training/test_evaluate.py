@@ -44,6 +44,8 @@ def test_estimates_stand_beside_their_own_record() -> None:
         expected = math.log10(float(np.abs(one.samples[:, 2500:5501]).max())) + 8
         assert window.predicted == pytest.approx(expected, abs=1e-5)
         assert window.magnitude == one.magnitude
+        # The wave is 1 + 10**(magnitude - 2) times the noise.
+        assert window.window_snr_db == pytest.approx(20 * (one.magnitude - 2), abs=6)
 
 
 def test_regression_learns_what_the_records_hold() -> None:
@@ -65,6 +67,6 @@ def test_noise_is_read_before_p_and_from_records_of_noise() -> None:
 
 
 def test_record_that_gives_no_window_is_counted() -> None:
-    found = evaluate([record(p_sample=20.0)], loudness, seconds=[5.0, 30.0])
+    found = evaluate([record(p_sample=18.0)], loudness, seconds=[5.0, 30.0])
     assert found.excluded == {5.0: 1, 30.0: 0}
     assert len(found.windows) == 1

@@ -10,7 +10,7 @@ import pytest
 from tests.training.evaluated import window
 from umamba_rt.core.estimate import ModelIdentity
 from umamba_rt.training.evaluate import EvaluatedWindow, Evaluation, NoiseWindow
-from umamba_rt.training.report import Source, markdown, write_json, write_predictions
+from umamba_rt.training.report import Source, markdown, write_json, write_windows
 from umamba_rt.training.report_plots import write_plots
 from umamba_rt.training.summary import summarise
 
@@ -62,12 +62,17 @@ def test_what_is_no_number_is_null_in_json(tmp_path: Path) -> None:
 
 
 def test_predictions_hold_every_window_and_field(tmp_path: Path) -> None:
-    write_predictions(tmp_path / "predictions.csv", evaluation())
+    write_windows(tmp_path / "predictions.csv", EvaluatedWindow, evaluation().windows)
     with (tmp_path / "predictions.csv").open(newline="") as source:
         rows = list(csv.DictReader(source))
     assert len(rows) == 10
     assert list(rows[0]) == list(EvaluatedWindow.__slots__)
     assert (rows[1]["predicted"], rows[1]["snr_db"], rows[1]["clipped"]) == ("4.1", "", "0")
+
+
+def test_noise_windows_are_a_table_too(tmp_path: Path) -> None:
+    write_windows(tmp_path / "noise.csv", NoiseWindow, evaluation().noise)
+    assert (tmp_path / "noise.csv").read_text() == "origin,window_snr_db,predicted\nn,12,1\n"
 
 
 def test_markdown_tells_the_model_the_data_and_every_section() -> None:

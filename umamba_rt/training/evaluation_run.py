@@ -14,6 +14,7 @@ from umamba_rt.io.archive import ArchiveChoice
 from umamba_rt.training.archive_windows import archive_windows, inventory_of
 from umamba_rt.training.evaluate import (
     SECONDS_AFTER_P,
+    EvaluatedWindow,
     Evaluation,
     NoiseWindow,
     evaluate,
@@ -22,7 +23,7 @@ from umamba_rt.training.evaluate import (
 )
 from umamba_rt.training.predict import Predict, load_predict
 from umamba_rt.training.record import LabelledRecord
-from umamba_rt.training.report import Source, markdown, write_json, write_predictions
+from umamba_rt.training.report import Source, markdown, write_json, write_windows
 from umamba_rt.training.seisbench_format import SeisBenchDataset
 from umamba_rt.training.summary import Summary, summarise
 from umamba_rt.training.windows import WINDOW_SAMPLES, CutWindow
@@ -74,7 +75,7 @@ class Request:
 
 
 def run_evaluation(request: Request) -> Summary:
-    """Evaluate, and write ``metrics.json``, ``report.md``, ``predictions.csv`` and the pictures.
+    """Evaluate, and write the report; see docs/evaluation.md.
 
     Raises:
         UnavailableError: a file is not there, the split is empty, or the output cannot be written.
@@ -150,7 +151,8 @@ def _write(output: Path, summary: Summary, source: Source, evaluation: Evaluatio
     try:
         plots = write_plots(output, evaluation, summary)
         write_json(output / "metrics.json", summary, source)
-        write_predictions(output / "predictions.csv", evaluation)
+        write_windows(output / "predictions.csv", EvaluatedWindow, evaluation.windows)
+        write_windows(output / "noise.csv", NoiseWindow, evaluation.noise)
         text = markdown(summary, source, plots)
         (output / "report.md").write_text(text, encoding="utf-8")
     except OSError as error:

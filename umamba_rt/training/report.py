@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from umamba_rt.core.estimate import ModelIdentity
-from umamba_rt.training.evaluate import EvaluatedWindow, Evaluation
+from umamba_rt.training.evaluate import EvaluatedWindow, NoiseWindow
 from umamba_rt.training.metrics import Calibrated, Errors
 from umamba_rt.training.summary import NOISE_MAGNITUDE, Summary
 
@@ -50,13 +50,15 @@ def write_json(path: Path, summary: Summary, source: Source) -> None:
     path.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
 
 
-def write_predictions(path: Path, evaluation: Evaluation) -> None:
-    """Write every earthquake's window, one a row; what is not known is empty."""
-    names = [field.name for field in fields(EvaluatedWindow)]
+def write_windows(
+    path: Path, kind: type[EvaluatedWindow | NoiseWindow], windows: Sequence[object]
+) -> None:
+    """Write windows of a kind, one a row; what is not known is empty."""
+    names = [field.name for field in fields(kind)]
     with path.open("w", encoding="utf-8", newline="") as sink:
         table = csv.writer(sink, lineterminator="\n")
         table.writerow(names)
-        for window in evaluation.windows:
+        for window in windows:
             table.writerow([_cell(getattr(window, name)) for name in names])
 
 

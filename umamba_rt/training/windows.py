@@ -20,9 +20,10 @@ COUNTS_PER_UNIT = 1e9
 # Onsets of grade B are good to 2 s.
 NOISE_ENDS_AFTER_P_S = -2.0
 NOISE_BEFORE_P_S = 30.0
-# The mirror needs noise to repeat, and none of the onset, whose pick may be late.
+# The mirror needs noise to repeat, and none of the onset, whose pick may be late: it keeps half a
+# second away from it, or half of what there is.
 _NOISE_MARGIN = RATE_HZ // 2
-_MIN_NOISE = RATE_HZ // 2
+_MIN_NOISE = RATE_HZ // 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,8 @@ def cut_window(record: LabelledRecord, seconds_after_p: float) -> CutWindow | No
         seconds_after_p: below 0 for a window of the noise before P.
 
     Returns:
-        None where the record has less than half a second of noise to mirror, or ends before
-        P or, for noise, before the window's end.
+        None where there is less than 0.1 s of noise to mirror, or where the record ends before P
+        or, for noise, before the window's end.
     """
     available = record.samples.shape[1]
     wanted = round(record.p_sample + seconds_after_p * RATE_HZ) + 1
@@ -67,7 +68,8 @@ def cut_window(record: LabelledRecord, seconds_after_p: float) -> CutWindow | No
     samples: NDArray[np.floating] = record.samples[:, max(0, start) : stop]
     mirrored = max(0, -start)
     if mirrored:
-        noise_stop = min(math.ceil(record.p_sample) - _NOISE_MARGIN, stop)
+        before_p = math.ceil(record.p_sample)
+        noise_stop = min(before_p - min(_NOISE_MARGIN, before_p // 2), stop)
         if noise_stop < _MIN_NOISE:
             return None
         samples = np.concatenate((_mirrored(record.samples[:, :noise_stop], mirrored), samples), 1)
