@@ -8,7 +8,7 @@ from umamba_rt.core.timebase import NS_PER_S
 
 # Further ahead than this a segment may be wrong. A replay's records come in the order of their
 # ends, a few seconds apart; longer jumps are gaps of all stations at once.
-AHEAD_NS = 60 * NS_PER_S
+AHEAD_NS = 10 * NS_PER_S
 # A station whose clock is off sends three channels in a row, and then others' records come.
 MOST_KEPT = 8
 AGREEING = 3
@@ -28,7 +28,7 @@ class Quarantine:
     """Decides which segments may move the clock.
 
     One record with a corrupt time would else move it by years, and a station an hour off by an
-    hour: every wait of every station would be over. A segment over a minute ahead is kept. When the
+    hour: every wait of every station would be over. A segment over 10 s ahead is kept. When the
     next ones lie where the clock is, it was wrong. When ``MOST_KEPT`` in a row lie ahead, the data
     have moved on: to the earliest time that ``AGREEING`` of them share. What is decided depends on
     the segments and their order alone. The first segments of all are such a jump, too.
@@ -74,7 +74,7 @@ class Quarantine:
         return next((group for group in self._groups() if len(group) >= AGREEING), [])
 
     def _groups(self) -> list[list[Segment]]:
-        """Kept segments by time, apart where over a minute lies between two."""
+        """Kept segments by time, apart where over 10 s lie between two."""
         groups: list[list[Segment]] = []
         stop_ns = 0
         for segment in sorted(self._kept, key=lambda kept: kept.start_ns):
