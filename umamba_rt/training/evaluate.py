@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from itertools import islice
 
 from umamba_rt.core.calibration import Unit
-from umamba_rt.core.defects import levels_of
 from umamba_rt.core.quality import snr_db
 from umamba_rt.core.timebase import RATE_HZ
 from umamba_rt.training import baselines, wood_anderson
@@ -210,7 +209,7 @@ def _evaluated(
 
 
 def _window_snr_db(window: CutWindow) -> float:
-    found = snr_db(levels_of(window.samples[:1]).deviation[0])
+    found = snr_db(window.samples[0])
     return math.nan if found is None else found
 
 
