@@ -36,7 +36,7 @@ def config(tmp_path: Path, text: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["run"], ["check"], ["listen"], ["models"], ["models", "info"]]
+    "words", [[], ["run"], ["check"], ["listen"], ["stations"], ["models"], ["models", "info"]]
 )
 def test_help_is_quick_and_loads_nothing_heavy(words: list[str]) -> None:
     code = (

@@ -37,6 +37,8 @@ server = "127.0.0.1:{port}"
 streams = ["*_*"]
 reconnect_min_s = 0.1
 reconnect_max_s = 0.2
+[query]
+address = ""
 [publisher]
 address = "{feed}"
 [run]

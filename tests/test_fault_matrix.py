@@ -54,6 +54,8 @@ reconnect_min_s = 0.05
 reconnect_max_s = 0.1
 [publisher]
 address = "ipc://{folder}/feed"
+[query]
+address = ""
 [run]
 mode = "replay"
 heartbeat_s = 0.1

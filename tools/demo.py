@@ -96,6 +96,8 @@ streams = ["*_*"]
 [run]
 mode = "replay"
 heartbeat_s = 1.0
+[query]
+address = ""
 [publisher]
 address = "{feed}"
 """

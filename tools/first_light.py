@@ -244,6 +244,8 @@ mode = "{mode}"
 heartbeat_s = 0.5
 [model_v1]
 enabled = {str(v1).lower()}
+[query]
+address = ""
 [publisher]
 address = "ipc://{scratch}/feed"
 high_water_mark = 100000

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from umamba_rt import __version__
-from umamba_rt.defaults import FEED_ADDRESS
+from umamba_rt.defaults import FEED_ADDRESS, QUERY_ADDRESS
 from umamba_rt.errors import UmambaRtError
 
 EXIT_USAGE = 64
@@ -74,6 +74,7 @@ def _parser() -> Parser:
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     _add_run(verbs)
     _add_listen(verbs)
+    _add_stations(verbs)
     _add_models(verbs)
     return parser
 
@@ -110,6 +111,28 @@ def _add_listen(verbs: argparse._SubParsersAction[Parser]) -> None:
         help="end when no message comes for S seconds",
     )
     listen.set_defaults(action=_listen)
+
+
+def _add_stations(verbs: argparse._SubParsersAction[Parser]) -> None:
+    stations = verbs.add_parser(
+        "stations",
+        help="what a running daemon makes of each station",
+        description=(
+            "One line a sensor: its state, its latest sample and how old that is, gaps and missing "
+            "time of what its ring holds (the last minute), native rate, servers (the latest "
+            "first), windows sent by model, and windows withheld by reason."
+        ),
+    )
+    stations.add_argument("--address", default=QUERY_ADDRESS, help="query.address (%(default)s)")
+    stations.add_argument("--json", action="store_true", help="a JSON object a line")
+    stations.add_argument(
+        "--timeout-s",
+        type=_positive(float),
+        default=5.0,
+        metavar="S",
+        help="longest wait for an answer (%(default)s)",
+    )
+    stations.set_defaults(action=_stations)
 
 
 def _positive(kind: type[_Number]) -> Callable[[str], _Number]:
@@ -181,6 +204,12 @@ def _listen(options: argparse.Namespace) -> int:
         count=options.count,
         timeout_s=options.timeout_s,
     )
+
+
+def _stations(options: argparse.Namespace) -> int:
+    from umamba_rt.commands.stations import stations
+
+    return stations(options.address, as_json=options.json, timeout_s=options.timeout_s)
 
 
 def _models_info(options: argparse.Namespace) -> int:

@@ -18,13 +18,15 @@ from umamba_rt.config import Config
 from umamba_rt.core.inventory import EMPTY, Inventory
 from umamba_rt.core.pipeline import Outcome, Pipeline
 from umamba_rt.engine.base import Engine
-from umamba_rt.errors import ModelError, RecordError
+from umamba_rt.errors import ModelError, RecordError, UnavailableError
 from umamba_rt.ingest import DataClock, Ingest
 from umamba_rt.io.clock import WallClock
 from umamba_rt.io.log import RateLimit
 from umamba_rt.io.notify import notify
 from umamba_rt.io.publisher import Publisher
+from umamba_rt.io.query import QueryEndpoint
 from umamba_rt.io.seedlink import SeedLinkReader
+from umamba_rt.overview import Overview
 from umamba_rt.resume import Resume
 from umamba_rt.state_directory import state_directory
 from umamba_rt.wire.message import Heartbeat, Magnitude, status_of
@@ -51,8 +53,8 @@ class Daemon:
         """Bind the feed; everything else begins with ``run``.
 
         Raises:
-            UnavailableError: the feed's address cannot be bound, another daemon uses the state
-                directory, or what a server's login needs is not there.
+            UnavailableError: the feed's or the query's address cannot be bound, another daemon
+                uses the state directory, or what a server's login needs is not there.
         """
         self._config = config
         self._live = config.run.mode == "live"
@@ -79,16 +81,25 @@ class Daemon:
             high_water_mark=feed.high_water_mark,
             echo_address=self._resume.echo_address if self._resume else "",
         )
-        send: Callable[[Magnitude, int], float] = self.publisher.send_magnitude
+        send: Callable[[Magnitude, int], int] = self.publisher.send_magnitude
+        models = [engine.identity.name for engine in engines]
         if self._resume:
-            models = [engine.identity.name for engine in engines]
             send = self._resume.attach(
                 self.publisher, models, self._readers, self._ingest.pipeline, clock.now_ns
             )
+        self._overview = Overview(
+            self.publisher.session,
+            self._ingest.pipeline,
+            self._readers,
+            models,
+            clock.now_ns,
+            self._figures,
+        )
+        self._query = self._make_query()
         self._worker = Worker(
             engines,
             self._queue,
-            send,
+            self._overview.counting(send),
             batch_size=config.model.batch_size,
             on_failure=self._model_failed,
         )
@@ -120,6 +131,8 @@ class Daemon:
             tasks.append(asyncio.create_task(self._tick()))
         if self._resume:
             tasks.append(asyncio.create_task(self._resume.run()))
+        if self._query:
+            tasks.append(asyncio.create_task(self._query.serve()))
         stopped = asyncio.create_task(self._stop.wait())
         notify(f"READY=1\nSTATUS=feed at {self.publisher.address}")
         self._log.info("ready", feed=self.publisher.address, mode=self._config.run.mode)
@@ -130,6 +143,18 @@ class Daemon:
         finally:
             await self._end([*tasks, stopped])
         return 0 if self._failure is None else self._failure.exit_status
+
+    def _make_query(self) -> QueryEndpoint | None:
+        query = self._config.query
+        if not query.address:
+            return None
+        try:
+            return QueryEndpoint(
+                query.address, self._overview.handlers, requests_hz=query.requests_hz
+            )
+        except UnavailableError:
+            self.publisher.close()
+            raise
 
     def stop(self) -> None:
         """Ask the run to end; to be called from the event loop's thread."""
@@ -144,6 +169,8 @@ class Daemon:
         if self._resume:
             await self._resume.end()
         self.publisher.close()
+        if self._query:
+            self._query.close()
         self._log.info("stopped", windows_left=self._left_at_end, sent=self.publisher.sent)
 
     async def _read(self, reader: SeedLinkReader) -> None:
@@ -164,6 +191,8 @@ class Daemon:
                         "record_refused", source=error.source, reason=error.reason, events=events
                     )
                 outcome = Outcome()
+            if self._ingest.latest:
+                self._overview.received(reader.server, self._ingest.latest.source_id.group)
             if self._resume:
                 self._resume.received(reader, packet, self._ingest.latest)
             await self._dispatch(outcome, arrived_ns)
@@ -205,12 +234,35 @@ class Daemon:
             notify(f"STATUS={online} stations online, {beat.queue_depth} windows waiting")
 
     def _heartbeat(self) -> Heartbeat:
-        states = Counter(
-            sensor.state.latest.state
-            for sensor in self._ingest.pipeline.sensors.values()
-            if sensor.state.latest is not None
+        return Heartbeat(
+            uptime_s=self._uptime_s(),
+            stations=self._states(),
+            queue_depth=len(self._queue),
+            worst_data_latency_s=self._worker.take_worst_data_latency_s(),
+            counts=self._counts(),
         )
-        counts: dict[str, int] = {
+
+    def _figures(self) -> dict[str, object]:
+        """The heartbeat's figures, for who asks between two of them."""
+        return {
+            "mode": self._config.run.mode,
+            "uptime_s": self._uptime_s(),
+            "states": self._states(),
+            "queue_depth": len(self._queue),
+            "counts": self._counts(),
+        }
+
+    def _uptime_s(self) -> float:
+        return round(time.monotonic() - self._started_s, 3)
+
+    def _states(self) -> dict[str, int]:
+        """Number of sensors in each state."""
+        latest = [sensor.state.latest for sensor in self._ingest.pipeline.sensors.values()]
+        return dict(Counter(str(change.state) for change in latest if change is not None))
+
+    def _counts(self) -> dict[str, int]:
+        queries = self._query.counts if self._query else {}
+        return {
             "records": self._ingest.records,
             "records_refused": self._ingest.records_refused,
             "server_connects": sum(reader.counts.connects for reader in self._readers),
@@ -220,14 +272,8 @@ class Daemon:
             "windows_dropped_overload": self._queue.dropped,
             "windows_left_at_end": self._left_at_end,
             "state_saves_failed": self._resume.failures if self._resume else 0,
+            **{f"queries_{outcome}": n for outcome, n in queries.items()},
         }
-        return Heartbeat(
-            uptime_s=round(time.monotonic() - self._started_s, 3),
-            stations={str(state): n for state, n in states.items()},
-            queue_depth=len(self._queue),
-            worst_data_latency_s=self._worker.take_worst_data_latency_s(),
-            counts=counts,
-        )
 
     def _room_was_made(self) -> None:
         self._loop.call_soon_threadsafe(self._room.set)
