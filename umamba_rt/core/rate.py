@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from fractions import Fraction
 
 LOWEST_HZ, HIGHEST_HZ = 20, 500
@@ -14,6 +15,8 @@ _FINEST = 100_000
 SAME_RATE = 2e-4
 
 
+# Each record asks, several times; a network has few rates. A peer may invent more than are kept.
+@functools.lru_cache(maxsize=1024)
 def nominal_rate(rate_hz: float) -> Fraction | None:
     """The rate that a header means, Hz, or None outside of 20 to 500 Hz.
 
