@@ -13,7 +13,7 @@ def as_numbers(samples: SampleArray) -> Float32Array:
 
     24-bit counts are exact in float32.
     """
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         values = samples.astype(np.float32)
     if samples.dtype.kind == "f":
         values[~np.isfinite(values)] = np.nan

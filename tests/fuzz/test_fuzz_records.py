@@ -1,0 +1,48 @@
+"""20,000 damaged records; a million go through tools/fuzz_records.py by hand."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import subprocess
+import sys
+
+import pytest
+
+from tests.support import ROOT, records_of
+from tools.fuzz_records import fuzz
+from tools.record_mutations import mutate
+
+
+def test_damaged_records_raise_nothing_hang_nothing_and_lose_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    seed = secrets.randbelow(2**32)
+    with capsys.disabled():
+        print(f"\nfuzz_records.py --count 20000 --seed {seed}")
+    report = fuzz(20_000, seed)
+    assert report.records == 20_000
+    assert report.decoded + report.refused == report.records + report.clean_records
+    # Both ways are taken often, and the damage is of many kinds.
+    assert min(report.decoded, report.refused) > 4000
+    assert len(report.refusals) > 30
+    assert report.clean_windows > 100
+
+
+def test_the_same_seed_gives_the_same_damage() -> None:
+    payloads = [record.payload for record in records_of(seconds=8)]
+
+    def damaged(seed: int) -> list[bytes]:
+        chooser = random.Random(seed)
+        return [mutate(chooser, chooser.choice(payloads), payloads[0]) for _ in range(300)]
+
+    assert damaged(7) == damaged(7)
+    assert damaged(7) != damaged(8)
+    assert sum(payload in payloads for payload in damaged(7)) < 30
+
+
+def test_the_tool_prints_its_seed_and_a_report() -> None:
+    command = [sys.executable, str(ROOT / "tools" / "fuzz_records.py"), "--count", "300"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.startswith("seed ")
+    assert '"records": 300' in done.stdout
