@@ -80,7 +80,14 @@ def test_markdown_tells_the_model_the_data_and_every_section() -> None:
     assert "v2 1, SHA-256" in text
     assert "| 0.100 |" in text
     assert "![estimates.png](estimates.png)" in text
-    for title in ("Beside the baselines", "By seconds after P", "Earthquakes", "Noise", "By unit"):
+    for title in (
+        "Bias by magnitude and seconds after P",
+        "Beside the baselines",
+        "By seconds after P",
+        "Earthquakes",
+        "Noise",
+        "By unit",
+    ):
         assert f"## {title}" in text
     assert "nan" not in text
 

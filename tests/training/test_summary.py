@@ -54,6 +54,12 @@ def test_groups_hold_every_window_of_the_headline() -> None:
     assert bin_2.errors.bias == pytest.approx(0.1)
 
 
+def test_bias_by_magnitude_is_told_at_every_time() -> None:
+    found = summary(window(predicted=4.5), window(predicted=3.0, seconds_after_p=2.0))
+    told = [(g.name, g.seconds_after_p, g.errors.bias) for g in found.magnitude_curve]
+    assert told == [("4 to 5", 2.0, -1.0), ("4 to 5", 25.0, 0.5)]
+
+
 def test_event_is_the_median_of_stations_that_do_not_clip() -> None:
     stations = [("A", 4.0), ("B", 4.4), ("C", 4.2), ("D", 9.0)]
     windows = [window(station=s, predicted=m, seconds_after_p=20.0) for s, m in stations]

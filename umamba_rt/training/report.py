@@ -75,6 +75,7 @@ def markdown(summary: Summary, source: Source, plots: Sequence[str] = ()) -> str
         *(f"![{name}]({name})\n" for name in plots),
         _baselines(summary, source),
         _curve(summary),
+        _magnitude_curve(summary),
         _calibration(summary.calibration),
         _events(summary),
         _noise(summary, source),
@@ -171,6 +172,24 @@ def _curve(summary: Summary) -> str:
         f"{point.n_early} | {point.n_mirrored} | {_percent(point.passing_gate)} |"
         for point in summary.curve
     ]
+    return "\n".join([*lines, ""])
+
+
+def _magnitude_curve(summary: Summary) -> str:
+    groups = {(group.name, group.seconds_after_p): group for group in summary.magnitude_curve}
+    seconds = sorted({second for _, second in groups})
+    names = dict.fromkeys(group.name for group in summary.groups if group.by == "magnitude")
+    lines = [
+        "## Bias by magnitude and seconds after P",
+        "",
+        f"| magnitude | n | {' | '.join(f'{second:g}' for second in seconds)} |",
+        "|---" * (len(seconds) + 2) + "|",
+    ]
+    for name in names:
+        row = [groups.get((name, second)) for second in seconds]
+        here = groups[name, summary.seconds_after_p].errors.n
+        biases = ["-" if group is None else _signed(group.errors.bias) for group in row]
+        lines.append(f"| {name} | {here} | {' | '.join(biases)} |")
     return "\n".join([*lines, ""])
 
 

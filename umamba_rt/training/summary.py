@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -73,10 +73,11 @@ class Skill:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Errors of the model over one group of the headline's windows."""
+    """Errors of the model over one group of windows that end at the same time after P."""
 
     by: str
     name: str
+    seconds_after_p: float
     errors: Errors
 
 
@@ -111,6 +112,7 @@ class Summary:
         curve: one point for each time after P.
         skill: against each baseline at each time.
         groups: of the headline's windows.
+        magnitude_curve: groups by magnitude at each time after P.
         events: earthquakes with 4 stations or more.
         event_errors: over those.
         noise: None without windows of noise.
@@ -130,6 +132,7 @@ class Summary:
     curve: tuple[Point, ...]
     skill: tuple[Skill, ...]
     groups: tuple[Group, ...]
+    magnitude_curve: tuple[Group, ...]
     event_errors: tuple[EventErrors, ...]
     events: tuple[EventEstimate, ...]
     noise: Noise | None
@@ -169,10 +172,11 @@ def summarise(evaluation: Evaluation, seconds_after_p: float) -> Summary:
             for name in BASELINES
             for second in sorted(by_time)
         ),
-        groups=tuple(
-            Group(by, name, _errors(members, "predicted"))
-            for by in GROUPINGS
-            for name, members in grouped(here, by).items()
+        groups=tuple(group for by in GROUPINGS for group in _groups(here, by, seconds_after_p)),
+        magnitude_curve=tuple(
+            group
+            for second in sorted(by_time)
+            for group in _groups(by_time[second], "magnitude", second)
         ),
         event_errors=errors_of_medians(events),
         events=tuple(events),
@@ -216,6 +220,11 @@ def _point(windows: Sequence[EvaluatedWindow], evaluation: Evaluation, second: f
         wood_anderson=wood_anderson,
         calibration=_calibration(windows),
     )
+
+
+def _groups(windows: Sequence[EvaluatedWindow], by: str, second: float) -> Iterator[Group]:
+    for name, members in grouped(windows, by).items():
+        yield Group(by, name, second, _errors(members, "predicted"))
 
 
 def _skill(windows: Sequence[EvaluatedWindow], baseline: str, second: float) -> Skill:
