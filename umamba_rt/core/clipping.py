@@ -40,44 +40,44 @@ def is_clipped(window: Float32Array) -> bool:
     top, bottom = window.max(axis=1), window.min(axis=1)
     if max(float(top.max()), -float(bottom.min())) >= FULL_SCALE_COUNTS:
         return True
-    for row, high, low in zip(window, top, bottom, strict=True):
-        span = high - low
-        if span < CLIPPED_MIN_RANGE:
-            continue
-        if _has_flat_run(row == high) or _has_flat_run(row == low):
-            return True
-        if span >= PLATEAU_MIN_RANGE:
-            away_from_top, away_from_bottom = (high - row) / span, (row - low) / span
-            if _plateaus(away_from_top) + _plateaus(away_from_bottom) >= PLATEAUS:
+    # In nearly all windows that would be flat by equal values, few are equal at all.
+    for extreme in (top, bottom):
+        at_extreme = window == extreme[:, np.newaxis]
+        if np.count_nonzero(at_extreme) >= CLIPPED_RUN:
+            wide = top - bottom >= CLIPPED_MIN_RANGE
+            if any(map(_has_flat_run, at_extreme[wide])):
                 return True
+    for row, high, low in zip(window, top, bottom, strict=True):
+        if high - low >= PLATEAU_MIN_RANGE and _plateaus(row, high, low) >= PLATEAUS:
+            return True
     return False
 
 
 def _has_flat_run(flags: NDArray[np.bool_]) -> bool:
-    if np.count_nonzero(flags) < CLIPPED_RUN:  # nearly always, and an eighth of the cost
-        return False
     begins, ends = _runs(flags)
-    return bool((ends - begins).max() >= CLIPPED_RUN)
+    return bool((ends - begins).max(initial=0) >= CLIPPED_RUN)
 
 
-def _plateaus(away: Float32Array) -> int:
-    """How many plateaus a component has at one of its extremes.
-
-    Args:
-        away: shape ``(n,)``, distance from the extreme as a share of the range.
-    """
-    near = away <= PLATEAU_BAND
-    if np.count_nonzero(near) < PLATEAU_RUN:
-        return 0
-    begins, ends = _runs(near)
-    long = ends - begins >= PLATEAU_RUN
-    begins, ends = begins[long], ends[long]
-    before = away[np.maximum(begins - PLATEAU_EDGE, 0)]
-    after = away[np.minimum(ends + PLATEAU_EDGE - 1, len(away) - 1)]
-    return int(np.count_nonzero(np.maximum(before, after) >= PLATEAU_DROP))
+def _plateaus(row: Float32Array, high: np.float32, low: np.float32) -> int:
+    """How many plateaus a component has, given its extremes."""
+    band, drop = PLATEAU_BAND * (high - low), PLATEAU_DROP * (high - low)
+    count = 0
+    for near, sign, extreme in ((row >= high - band, 1, high), (row <= low + band, -1, -low)):
+        if np.count_nonzero(near) < PLATEAU_RUN:
+            continue
+        begins, ends = _runs(near)
+        long = ends - begins >= PLATEAU_RUN
+        before = sign * row[np.maximum(begins[long] - PLATEAU_EDGE, 0)]
+        after = sign * row[np.minimum(ends[long] + PLATEAU_EDGE - 1, len(row) - 1)]
+        count += int(np.count_nonzero(extreme - np.minimum(before, after) >= drop))
+    return count
 
 
 def _runs(flags: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Where runs of true values begin, and where they have ended."""
-    edges = np.flatnonzero(np.diff(flags, prepend=False, append=False))
+    edges = np.flatnonzero(flags[1:] != flags[:-1]) + 1
+    if flags[0]:
+        edges = np.append(0, edges)
+    if flags[-1]:
+        edges = np.append(edges, len(flags))
     return edges[::2], edges[1::2]

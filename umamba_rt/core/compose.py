@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from umamba_rt.core.clipping import is_clipped
 from umamba_rt.core.defects import count_spikes, flat_s, has_step, levels_of
 from umamba_rt.core.estimate import Float32Array
 from umamba_rt.core.gaps import Fill, Gaps, fill_linear, fill_mean
 from umamba_rt.core.headers import Stated
-from umamba_rt.core.quality import Quality, snr_db
+from umamba_rt.core.quality import Quality, snr_of_seconds
 from umamba_rt.core.rotate import Frame
 from umamba_rt.core.timebase import RATE_HZ
 
@@ -45,6 +47,13 @@ def compose(
     Returns:
         Shape ``(3, n)``, Z N E, counts, without NaN; and its quality.
     """
+    with np.errstate(over="ignore", invalid="ignore"):  # a float record may hold 3e38
+        return _compose(raw, gaps, frame, origin, fill)
+
+
+def _compose(
+    raw: Float32Array, gaps: Gaps, frame: Frame, origin: Origin, fill: Fill
+) -> tuple[Float32Array, Quality]:
     whole = raw if gaps.worst == 0 else fill_linear(raw)
     chosen = fill_mean(raw) if gaps.worst and fill == "zero" else whole
     samples = frame.turn(chosen)
@@ -55,7 +64,7 @@ def compose(
         gap_count=gaps.count,
         filled_s=gaps.worst / RATE_HZ,
         clipped=origin.stated.is_clipped or is_clipped(whole),
-        snr_db=snr_db(vertical.deviation[0]),
+        snr_db=snr_of_seconds(vertical.deviation[0]),
         native_rate_hz=origin.native_rate_hz,
         components=origin.components,
         complete=gaps.worst == 0,

@@ -85,21 +85,22 @@ def count_spikes(window: Float32Array) -> int:
     Args:
         window: shape ``(c, n)``, counts, finite.
     """
-    steps = np.diff(window, axis=1)
+    steps = window[:, 1:] - window[:, :-1]
     sizes = np.abs(steps)
-    lesser = np.minimum(sizes[:, :-1], sizes[:, 1:])
-    # Signs first: the product of two steps overflows no float then.
-    turns = np.signbit(steps[:, :-1]) != np.signbit(steps[:, 1:])
-    lesser *= turns
-    peaks, highest = _cell_maxima(lesser), _cell_maxima(sizes)
-    count = peaks.shape[1]
+    highest = _cell_maxima(sizes)
+    count = highest.shape[1]
     if count < 7:
         return 0
     around = np.maximum(highest[:, : count - 6], highest[:, 1 : count - 5])
     np.maximum(around, highest[:, 5 : count - 1], out=around)
     np.maximum(around, highest[:, 6:count], out=around)
-    limits = np.maximum(around * np.float32(SPIKE_RATIO), np.float32(SPIKE_LEAST_COUNTS))
-    return int(np.count_nonzero(peaks[:, 3 : count - 3] > limits))
+    np.maximum(around, np.float32(SPIKE_LEAST_COUNTS / SPIKE_RATIO), out=around)
+    share = np.float32(1 / SPIKE_RATIO)
+    if not (highest[:, 3 : count - 3] * share > around).any():
+        return 0  # nearly always, and at half the cost
+    turns = np.signbit(steps[:, :-1]) != np.signbit(steps[:, 1:])
+    peaks = _cell_maxima(np.minimum(sizes[:, :-1], sizes[:, 1:]) * turns)
+    return int(np.count_nonzero(peaks[:, 3 : count - 3] * share > around))
 
 
 def _cell_maxima(values: Float32Array) -> Float32Array:
@@ -120,6 +121,10 @@ def has_step(levels: Levels) -> bool:
     first, last = STEP_SIDE, levels.mean.shape[1] - STEP_SIDE
     if last <= first:
         return False
+    # The step's own second apart, one other at least is as loud as the second loudest.
+    louder = np.partition(levels.deviation, -2, axis=1)[:, -2]
+    if not (np.ptp(levels.mean, axis=1) > np.maximum(STEP_RATIO * louder, 1.0)).any():
+        return False  # nearly always
     # Extremes of all seconds up to one, and from one on; the step's own second belongs to neither.
     before, after = slice(first - 1, last - 1), slice(first + 1, last + 1)
     both = np.concatenate((levels.mean, -levels.mean, levels.deviation))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
-from umamba_rt.core.segment import NO_FLAGS, RecordFlag, Segment
+from umamba_rt.core.segment import RecordFlag, Segment
 from umamba_rt.core.timebase import NS_PER_S, RATE_HZ
 
 _CLIPPED = RecordFlag.DIGITIZER_CLIPPED | RecordFlag.AMPLIFIER_SATURATED
@@ -16,30 +17,36 @@ class Stated:
 
     Attributes:
         timing_quality: the lowest, per cent; None where no record says.
-        flags: all that any of them has.
+        is_clipped: a record says that the digitiser or what stands before it was at its limit.
+        names: of all flags that any of them has, as the feed has them. That a clock was locked is
+            no news and left out.
     """
 
     timing_quality: int | None = None
-    flags: RecordFlag = NO_FLAGS
+    is_clipped: bool = False
+    names: tuple[str, ...] = ()
 
     def __or__(self, other: Stated) -> Stated:
         """Both spans together."""
         known = [q for q in (self.timing_quality, other.timing_quality) if q is not None]
-        return Stated(min(known, default=None), self.flags | other.flags)
-
-    @property
-    def is_clipped(self) -> bool:
-        """Whether a record says that the digitiser or what stands before it was at its limit."""
-        return bool(self.flags & _CLIPPED)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the flags in the feed. That a clock was locked is no news and left out."""
-        found = self.flags & ~RecordFlag.CLOCK_LOCKED
-        return tuple(str(flag.name).lower() for flag in RecordFlag if flag & found)
+        return Stated(
+            min(known, default=None),
+            self.is_clipped or other.is_clipped,
+            tuple(sorted({*self.names, *other.names})),
+        )
 
 
 NOTHING = Stated()
+
+
+@lru_cache(maxsize=4096)
+def _stated(timing_quality: int | None, flags: RecordFlag) -> Stated:
+    """Of one record; one object for equal headers, for operations on flags take a microsecond."""
+    if timing_quality is None and not flags & ~RecordFlag.CLOCK_LOCKED:
+        return NOTHING
+    named = (flag for flag in RecordFlag if flag in flags and flag is not RecordFlag.CLOCK_LOCKED)
+    names = sorted(str(flag.name).lower() for flag in named)
+    return Stated(timing_quality, bool(flags & _CLIPPED), tuple(names))
 
 
 class RecordHeaders:
@@ -50,32 +57,31 @@ class RecordHeaders:
     """
 
     def __init__(self, seconds: int) -> None:
-        """Keep this many seconds up to the newest one."""
+        """Keep this many seconds up to the newest one, and at most as many more."""
         self._seconds = seconds
         self._of: dict[int, Stated] = {}
         self._newest: int | None = None
 
     def note(self, segment: Segment) -> None:
         """Take a record's header in."""
-        stated = Stated(segment.timing_quality, segment.flags & ~RecordFlag.CLOCK_LOCKED)
         first, last = segment.start_ns // NS_PER_S, segment.end_ns // NS_PER_S
-        newest = last if self._newest is None else max(self._newest, last)
-        if newest != self._newest:
-            self._newest = newest
-            if len(self._of) > 2 * self._seconds:  # seldom, and then half of all
-                oldest = newest - self._seconds
-                self._of = {second: kept for second, kept in self._of.items() if second > oldest}
-        if stated == NOTHING:
+        self._newest = last if self._newest is None else max(self._newest, last)
+        stated = _stated(segment.timing_quality, segment.flags)
+        if stated is NOTHING:
             return
-        for second in range(max(first, newest - self._seconds + 1), last + 1):
-            known = self._of.get(second)
-            self._of[second] = stated if known is None else known | stated
+        oldest = self._newest - self._seconds
+        for second in range(max(first, oldest + 1), last + 1):
+            known = self._of.setdefault(second, stated)
+            if known is not stated:
+                self._of[second] = known | stated
+        if len(self._of) > 2 * self._seconds:  # seldom, and then half of them go
+            self._of = {second: kept for second, kept in self._of.items() if second > oldest}
 
     def over(self, first: int, stop: int) -> Stated:
-        """What is said of grid samples ``first`` to ``stop`` - 1."""
-        found = NOTHING
+        """What is said of grid samples ``first`` to ``stop`` - 1, to whole seconds."""
+        found = latest = NOTHING
         for second in range(first // RATE_HZ, (stop - 1) // RATE_HZ + 1):
-            known = self._of.get(second)
-            if known is not None and known != found:
-                found |= known
+            known = self._of.get(second, NOTHING)
+            if known is not latest:
+                found, latest = found | known, known
         return found

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from umamba_rt.core.calibration import Unit
-from umamba_rt.core.defects import Float64Array
+from umamba_rt.core.defects import Float64Array, levels_of
+from umamba_rt.core.estimate import Float32Array
 from umamba_rt.core.gaps import Fill
 from umamba_rt.core.rotate import Orientation
 
@@ -27,7 +28,7 @@ class Quality:
         gap_count: number of separate gaps, all components together.
         filled_s: time filled in the component that misses most, s.
         clipped: see ``clipping.is_clipped``; or a record of it says so.
-        snr_db: see ``snr_db``; of the vertical.
+        snr_db: see ``snr_of_seconds``; of the vertical.
         native_rate_hz: rate of the channel in the vertical's place before resampling, Hz.
         components: subsource codes used, in the places Z N E, as in ``ZNE`` or ``Z12``; ``Z``
             where the vertical stands for all three.
@@ -62,7 +63,16 @@ class Quality:
     record_flags: tuple[str, ...] = ()
 
 
-def snr_db(deviation: Float64Array) -> float | None:
+def snr_db(trace: Float32Array) -> float | None:
+    """Loudest second over the quiet second of a window, dB; see ``snr_of_seconds``.
+
+    Args:
+        trace: shape ``(n,)``, the vertical, finite; n >= 1 s.
+    """
+    return snr_of_seconds(levels_of(trace[np.newaxis]).deviation[0])
+
+
+def snr_of_seconds(deviation: Float64Array) -> float | None:
     """Loudest second over the quiet second of a window, dB.
 
     The signal is the loudest whole second of the window, the noise the second that a tenth of all
