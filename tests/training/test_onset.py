@@ -48,3 +48,10 @@ def test_no_pick_where_samples_around_it_are_missing() -> None:
 
 def test_dead_trace_has_no_onset() -> None:
     assert find_onset(np.zeros(6000, np.float32), 3000, 1.5) is None
+
+
+def test_signal_out_of_zeros_is_not_picked() -> None:
+    # Zeros before a wave are a filled gap, and tell nothing of its signal to noise ratio.
+    trace = burst(3000, 20)
+    trace[:3000] = 0
+    assert find_onset(trace, 3000, 1.5) is None

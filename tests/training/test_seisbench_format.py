@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
 import pickle
 from pathlib import Path
 
@@ -260,6 +261,69 @@ def test_damaged_waveform_file_is_told(tmp_path: Path) -> None:
         pass
     with pytest.raises(DatasetError, match="has no group 'data'"):
         SeisBenchDataset(tmp_path)
+
+
+@pytest.mark.parametrize("split", ["most", ""])
+def test_selecting_a_split_that_is_none_is_a_mistake(tmp_path: Path, split: str) -> None:
+    write_folder(tmp_path, [row("a")], {"a": ramp()})
+    with pytest.raises(ValueError, match="none of train, dev, test, all"):
+        SeisBenchDataset(tmp_path).select(split)
+
+
+def test_table_that_is_not_utf8_is_told(tmp_path: Path) -> None:
+    write_folder(tmp_path, [row("a")], {"a": ramp()})
+    (tmp_path / "metadata.csv").write_bytes(b"trace_name,caf\xe9\n")
+    with pytest.raises(DatasetError, match=r"metadata\.csv: is not UTF-8"):
+        SeisBenchDataset(tmp_path)
+
+
+def test_other_tables_beside_an_unchunked_set_are_left(tmp_path: Path) -> None:
+    write_folder(tmp_path, [row("a")], {"a": ramp()})
+    (tmp_path / "metadata_old.csv").write_text("no table\n")
+    assert len(SeisBenchDataset(tmp_path)) == 1
+
+
+def test_chunk_that_is_listed_but_not_there_is_unavailable(tmp_path: Path) -> None:
+    write_folder(tmp_path, [row("a")], {"a": ramp()})
+    (tmp_path / "chunks").write_text("_gone\n")
+    with pytest.raises(UnavailableError, match=r"waveforms_gone\.hdf5"):
+        SeisBenchDataset(tmp_path)
+
+
+def test_dataset_reads_in_a_forked_process(tmp_path: Path) -> None:
+    bucket = np.stack([ramp() + 1000 * number for number in range(8)])
+    write_folder(tmp_path, [row(f"b${number},:3,:400") for number in range(8)], {"b": bucket})
+    dataset = SeisBenchDataset(tmp_path)
+    assert dataset[0].samples[0, 0] == 0  # the file is open from here on
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        found = pool.map(dataset.__getitem__, range(8))
+    assert [record.samples[0, 0] for record in found] == [1000 * number for number in range(8)]
+
+
+@pytest.mark.filterwarnings("ignore")  # pandas' and seisbench's own
+@pytest.mark.parametrize(
+    ("components", "dimensions", "places"),
+    [
+        ("ZNE", "CW", ("b$1,:3,:250", "b$0,:,50:300", "plain")),
+        ("ENZ", "WC", ("b$1,:250", "b$0,50:300,:", "plain")),
+        ("Z", "CW", ("b$1", "b$-2,:,::2", "plain")),
+    ],
+)
+def test_seisbench_itself_reads_the_same(
+    tmp_path: Path, components: str, dimensions: str, places: tuple[str, ...]
+) -> None:
+    sbd = pytest.importorskip("seisbench.data", reason="seisbench is not installed")
+    one = ramp(rows=len(components))
+    one = one.T if dimensions == "WC" else one
+    data_format = {**FORMAT, "component_order": components, "dimension_order": dimensions}
+    for chunk in ("_1", "_2"):
+        arrays = {"b": np.stack([one, one + 5000]), "plain": -one}
+        write_folder(tmp_path, [row(place) for place in places], arrays, data_format, chunk)
+    theirs = sbd.WaveformDataset(tmp_path, component_order="ZNE", dimension_order="NCW")
+    ours = SeisBenchDataset(tmp_path)
+    assert len(theirs) == len(ours) == 6
+    for index, record in enumerate(ours):
+        assert np.array_equal(record.samples, theirs.get_sample(index)[0])
 
 
 @needs_real

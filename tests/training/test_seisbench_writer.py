@@ -49,6 +49,7 @@ def test_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
         write_dataset(tmp_path / "file" / "set", [])
 
 
+@pytest.mark.filterwarnings("ignore")  # pandas' and seisbench's own
 def test_seisbench_itself_reads_it_alike(tmp_path: Path) -> None:
     sbd = pytest.importorskip("seisbench.data", reason="seisbench is not installed")
     made = [record(900 - n, 300, source_id=f"ev{n}", seed=n) for n in range(5)]

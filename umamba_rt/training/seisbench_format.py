@@ -224,6 +224,8 @@ def _chunks(folder: Path) -> list[str]:
         names = [line.strip() for line in listed.read_text(encoding="utf-8").splitlines()]
         if found := sorted(name for name in names if name):
             return found
+    if all((folder / name).is_file() for name in ("metadata.csv", "waveforms.hdf5")):
+        return [""]  # other tables beside them are no chunks
     tables = {path.name[8:-4] for path in folder.glob("metadata*.csv")}
     waveforms = {path.name[9:-5] for path in folder.glob("waveforms*.hdf5")}
     if not tables:
