@@ -18,6 +18,7 @@ import random
 import secrets
 import sys
 import time
+import traceback
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -294,8 +295,8 @@ def main() -> int:
     print(f"seed {options.seed}", flush=True)
     try:
         report = asdict(fuzz(options.count, options.seed))
-    except FuzzError as error:
-        print(error, file=sys.stderr)
+    except FuzzError:
+        traceback.print_exc()
         return 70
     frequent = sorted(report["refusals"].items(), key=lambda item: -item[1])[:25]
     report["refusals"] = dict(frequent)

@@ -117,7 +117,7 @@ class Channel:
             placer = self._placer
             if placer is None:
                 placer = self._placer = self._placer_of(rate_hz, part.start_ns)
-            elif not is_same_rate(rate_hz, placer.rate_hz):
+            elif rate_hz is not placer.rate_hz and not is_same_rate(rate_hz, placer.rate_hz):
                 runs += placer.finish()
                 self.rate_changes += 1
                 placer = self._placer = self._placer_of(rate_hz, part.start_ns)

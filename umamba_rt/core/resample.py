@@ -8,7 +8,8 @@ polyphase filter takes 28 million taps (docs/decisions/0005-any-rate.md).
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
+from math import gcd
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.signal import kaiserord
 
 from umamba_rt.core.estimate import Float32Array
+from umamba_rt.core.numbers import as_numbers
 from umamba_rt.core.timebase import NS_PER_S, RATE_HZ
 
 STOP_BAND_DB = 90.0
@@ -50,6 +52,38 @@ def _prototype() -> tuple[int, float, NDArray[np.float64]]:
     return int(np.ceil(half)), half, np.asarray(np.sinc(cutoff * position) * window)
 
 
+@lru_cache(maxsize=64)  # at most 5 MB: a stream of many gaps begins many runs of one phase
+def _cycle_rows(rate_hz: Fraction, rest: int) -> NDArray[np.float64]:
+    """The weights of a whole cycle of phases, from one that lies ``rest`` behind its input."""
+    scale = RATE_HZ * rate_hz.denominator * _PHASES
+    cycle = (rate_hz / RATE_HZ).denominator
+    part = (rest + np.arange(cycle, dtype=np.int64) * rate_hz.numerator * _PHASES) % scale
+    return _rows(part / scale, *_reach(rate_hz))
+
+
+def _reach(rate_hz: Fraction) -> tuple[int, float]:
+    """Inputs on each side that an output depends on, and how many a sample of the lower rate is."""
+    stretch = max(1.0, float(rate_hz) / RATE_HZ)
+    return int(np.ceil(_prototype()[0] * stretch)), stretch
+
+
+def _rows(part: NDArray[np.float64], half: int, stretch: float) -> NDArray[np.float64]:
+    """Weights of the inputs around outputs that lie ``part`` of an input behind one.
+
+    Returns:
+        Shape ``(len(part), 2 * half)``; each row sums to 1, so that a large offset leaves no ripple
+        between the phases.
+    """
+    _, _, prototype = _prototype()
+    away = np.abs(np.arange(1 - half, half + 1) - part[:, np.newaxis])
+    place = np.minimum(away * (_STEPS / stretch), len(prototype) - 1.5)
+    left = place.astype(np.int64)
+    rows = prototype[left]
+    rows += (prototype[left + 1] - rows) * (place - left)
+    rows /= rows.sum(axis=1, keepdims=True)
+    return rows
+
+
 class Resampler:
     """One gapless run of samples, brought to the grid as it comes in.
 
@@ -70,12 +104,10 @@ class Resampler:
         # Grid index g lies at input g * step - phase: both counted in 1 / scale of an input.
         self._scale = RATE_HZ * rate_hz.denominator * _PHASES
         self._step = rate_hz.numerator * _PHASES
-        phases = Fraction(start_ns * rate_hz.numerator, NS_PER_S * rate_hz.denominator) * _PHASES
-        self._phase = round(phases) * RATE_HZ * rate_hz.denominator
-        narrow, _, _ = _prototype()
-        self._stretch = max(1.0, float(rate_hz) / RATE_HZ)
-        self._half = int(np.ceil(narrow * self._stretch))
-        self._cycle = (rate_hz / RATE_HZ).denominator
+        self._phase = self._rounded(start_ns)
+        self._half, self._stretch = _reach(rate_hz)
+        shared = gcd(rate_hz.numerator, RATE_HZ * rate_hz.denominator)
+        self._cycle = RATE_HZ * rate_hz.denominator // shared
         self._kept: NDArray[np.float64] | None = None
         self._kept_from = 0
         # The first grid instant not half a sample before the first input: round half down.
@@ -87,8 +119,9 @@ class Resampler:
     @property
     def expected_ns(self) -> int:
         """Time of the next input by the run's own rate and phase, ns since 1970 UTC."""
-        inputs = Fraction(self._phase, self._scale) + self._count
-        return round(inputs / self._rate * NS_PER_S)
+        # In integers: as fractions this took most of a small record's time.
+        inputs = (self._phase + self._count * self._scale) * NS_PER_S
+        return inputs * self._rate.denominator // (self._scale * self._rate.numerator)
 
     @property
     def edge_stop(self) -> int:
@@ -97,8 +130,7 @@ class Resampler:
 
     def shift(self, deviation_ns: int) -> None:
         """Follow the records' clock: from here on inputs lie this much later than thought."""
-        phases = Fraction(deviation_ns * _PHASES, NS_PER_S) * self._rate
-        self._phase += round(phases) * RATE_HZ * self._rate.denominator
+        self._phase += self._rounded(deviation_ns)
         self._kept = None
 
     def push(self, samples: NDArray[np.generic]) -> Float32Array:
@@ -131,12 +163,18 @@ class Resampler:
         end = 2 * (self._count * self._scale + self._phase) - self._scale
         return self._emit(-(-end // (2 * self._step)))
 
+    def _rounded(self, time_ns: int) -> int:
+        """A time in 1 / scale of an input, rounded to ``_PHASES`` of one."""
+        twice = 2 * time_ns * self._rate.numerator * _PHASES
+        whole = NS_PER_S * self._rate.denominator
+        return (twice + whole) // (2 * whole) * RATE_HZ * self._rate.denominator
+
     def _emit(self, stop: int) -> Float32Array:
         """Outputs up to grid index ``stop`` - 1; drops the inputs that no later one needs."""
         count = stop - self.next_index
         if count <= 0:
             return np.zeros(0, dtype=np.float32)
-        out = np.empty(count, dtype=np.float32)
+        out = np.empty(count, dtype=np.float64)
         windows = sliding_window_view(self._pending, 2 * self._half)
         for begin in range(0, count, _BLOCK):
             size = min(_BLOCK, count - begin)
@@ -145,11 +183,11 @@ class Resampler:
             whole, part = np.divmod(steps, self._scale)
             inputs = windows[whole + (base + 1 - self._half - self._first)]
             # Row by row, never by matrix product: BLAS rounds by the batch's shape.
-            np.sum(inputs * self._weights(part, begin), axis=1, out=out[begin : begin + size])
+            out[begin : begin + size] = (inputs * self._weights(part, begin)).sum(axis=1)
         self.next_index = stop
         keep = max(0, self._position(stop)[0] - self._half - self._first)
         self._pending, self._first = self._pending[keep:], self._first + keep
-        return out
+        return as_numbers(out)  # a filter overshoots: from 3e38 past the range of float32
 
     def _position(self, index: int) -> tuple[int, int]:
         """The input at or before a grid index, and the rest in 1 / scale."""
@@ -158,23 +196,10 @@ class Resampler:
     def _weights(self, part: NDArray[np.int64], begin: int) -> NDArray[np.float64]:
         """Weights of the inputs around each output, shape ``(m, 2 * half)``; rows sum to 1."""
         if self._cycle > _MOST_CYCLE:
-            return self._rows(part)
+            return _rows(part / self._scale, self._half, self._stretch)
         if self._kept is None:
             self._kept_from = self.next_index + begin
             rest = self._position(self._kept_from)[1]
-            steps = rest + np.arange(self._cycle, dtype=np.int64) * self._step
-            self._kept = self._rows(steps % self._scale)
+            self._kept = _cycle_rows(self._rate, rest)
         turn = (self.next_index + begin - self._kept_from) % self._cycle
         return self._kept[(turn + np.arange(len(part))) % self._cycle]
-
-    def _rows(self, part: NDArray[np.int64]) -> NDArray[np.float64]:
-        _, _, prototype = _prototype()
-        inputs = np.arange(1 - self._half, self._half + 1)
-        away = np.abs(inputs - (part / self._scale)[:, np.newaxis])
-        place = np.minimum(away * (_STEPS / self._stretch), len(prototype) - 1.5)
-        left = place.astype(np.int64)
-        rows = prototype[left]
-        rows += (prototype[left + 1] - rows) * (place - left)
-        # To the sum of 1, so that a large offset leaves no ripple between the phases.
-        rows /= rows.sum(axis=1, keepdims=True)
-        return rows
