@@ -52,7 +52,7 @@ def test_a_digitiser_or_amplifier_at_its_limit_is_clipped() -> None:
         headers = RecordHeaders(60)
         headers.note(segment(0, 1, None, flag))
         headers.note(segment(0, 1, 100))
-        assert over(headers, 0, 1) == Stated(100, clipped, (flag.name.lower(),))
+        assert over(headers, 0, 1) == Stated(100, clipped, (str(flag.name).lower(),))
 
 
 RECORDS = st.lists(

@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 
 from umamba_rt.core.estimate import Float32Array
 
-# A 24-bit digitiser ends at 2**23 counts.
+# A 24-bit digitiser ends at 2**23 counts. What lies beyond is a wider digitiser's, or, as in the
+# 1.3e7 counts of Ridgecrest's broadband sensors in the M6.4, the overshoot of its filters behind a
+# signal on its limit. The flag warns of both.
 FULL_SCALE_COUNTS = 0.99 * 2**23
 CLIPPED_RUN = 4
 CLIPPED_MIN_RANGE = 1000.0
