@@ -91,6 +91,11 @@ def _add_run(verbs: argparse._SubParsersAction[Parser]) -> None:
             help=f"TOML file (default {DEFAULT_CONFIG})",
         )
         verb.set_defaults(action=action)
+    check.add_argument(
+        "--connect",
+        action="store_true",
+        help="ask the servers, too: which of the streams they have, and which stations are whole",
+    )
 
 
 def _add_listen(verbs: argparse._SubParsersAction[Parser]) -> None:
@@ -191,7 +196,7 @@ def _run(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from umamba_rt.commands.check import check
 
-    return check(options.config)
+    return check(options.config, connect=options.connect)
 
 
 def _listen(options: argparse.Namespace) -> int:

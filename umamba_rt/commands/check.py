@@ -6,12 +6,20 @@ from pathlib import Path
 
 import structlog
 
+from umamba_rt.commands.check_connect import check_servers
 from umamba_rt.commands.run import load_inventory, load_runnable
 from umamba_rt.engines import make_engines
 
 
-def check(path: Path) -> int:
-    """Print what the configuration asks for, after loading its models; returns 0.
+def check(path: Path, *, connect: bool = False) -> int:
+    """Print what the configuration asks for, after loading its models.
+
+    Args:
+        path: the configuration.
+        connect: ask the servers what they have of it, too.
+
+    Returns:
+        0; 69 where a server was asked and cannot be used.
 
     Raises:
         ConfigError: anything is wrong; lists all of it.
@@ -39,4 +47,5 @@ def check(path: Path) -> int:
         kind = "trained" if identity.trained else "random weights: its numbers are no magnitudes"
         print(f"  model {identity.name}   version {identity.version}, {kind}")
     print(f"  feed       {feed.address}, {feed.format}")
-    return 0
+    print(f"  query      {config.query.address or 'off'}")
+    return check_servers(config) if connect else 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -11,19 +10,17 @@ from dataclasses import dataclass, field
 import structlog
 from seedlink_client import Protocol, SeedLinkError
 
-from umamba_rt import __version__
 from umamba_rt.config import SeedLinkConfig
 from umamba_rt.core.segment import Segment
 from umamba_rt.core.timebase import rfc3339
 from umamba_rt.errors import ServerError, UnavailableError
-from umamba_rt.io.login import Login, hide, read_login, tls_context
+from umamba_rt.io.login import Login, hide, read_login
 from umamba_rt.io.position import Receipt
-from umamba_rt.io.seedlink_tolerant import TolerantSeedLink
+from umamba_rt.io.seedlink_client import client_of, failure_of, refuse_other_servers
 from umamba_rt.io.server_buffer import extents_v3, extents_v4
 from umamba_rt.io.server_positions import ServerPositions
 from umamba_rt.wire.seedlink_commands import V3_NUMBER_BITS
 
-_PROTOCOLS = {"auto": None, "v3": Protocol.V3, "v4": Protocol.V4}
 # Added to the idle timeout for the guard around each read: the client's own check comes first,
 # this one ends a frame that began and never went on.
 _GUARD_S = 5.0
@@ -83,25 +80,9 @@ class SeedLinkReader:
         self._pause_s = config.reconnect_min_s
         self._login: Login = read_login(config)
         self._asked_info = False
-        self._client = TolerantSeedLink(
-            config.host,
-            config.port,
-            timeout=config.connect_timeout_s,
-            tls=config.tls,
-            protocol=_PROTOCOLS[config.protocol],
-            keepalive=config.keepalive_s,
-            idle_timeout=config.idle_timeout_s,
-            clientname="umamba-rt",
-            clientversion=__version__,
-        )
-        if config.tls:
-            tls_context(config)  # what is wrong with it is said at the start
-            self._client.make_ssl_context = functools.partial(tls_context, config)
-        elif self._login is not None:
+        self._client = client_of(config)
+        if self._login is not None and not config.tls:
             self._log.warning("seedlink_login_unencrypted", hint="tls = true")
-        for stream in config.streams:
-            station, _, selectors = stream.partition(":")
-            self._client.add_stream(station, selectors or None)
 
     @property
     def server(self) -> str:
@@ -128,7 +109,7 @@ class SeedLinkReader:
         Args:
             packet: one of this reader's.
             segment: what it held; None where nothing of it can be used.
-            now_ns: the pipeline's clock.
+            now_ns: ``time.monotonic_ns``.
         """
         before = packet.sequence - 1
         if self._client.protocol is Protocol.V3:
@@ -165,7 +146,7 @@ class SeedLinkReader:
             self._login = read_login(self._config)
             self._client.log_in(self._login)
             await self._client.connect()
-            self._refuse_other_servers(self._client.server_id or "")
+            refuse_other_servers(self._client, self._config, self._login)
             await self._check_positions()
             self._client.rejected.clear()
             await self._client.negotiate()
@@ -174,7 +155,7 @@ class SeedLinkReader:
         except UnavailableError as error:
             raise ServerError(self._config.server, str(error)) from error
         except Exception as error:
-            raise self._failed(error) from error
+            raise failure_of(self._config, error, self._login) from error
         self.counts.connects += 1
         self.counts.rejected = [hide(text, self._login) for text in self._client.rejected]
         self.connected = True
@@ -185,11 +166,6 @@ class SeedLinkReader:
             self._log.warning("seedlink_login_impossible", reason="SeedLink 3 knows no login")
         for rejected in self.counts.rejected:
             self._log.warning("seedlink_stream_rejected", stream=rejected)
-
-    def _refuse_other_servers(self, server_id: str) -> None:
-        if not server_id.lower().startswith("seedlink"):
-            found = hide(server_id[:80], self._login)
-            raise ServerError(self._config.server, f"no SeedLink server: {found!r}")
 
     async def _check_positions(self) -> None:
         """Ask once whether the server still holds what the last run's positions point at.
@@ -237,17 +213,9 @@ class SeedLinkReader:
         except ServerError:
             raise
         except Exception as error:
-            raise self._failed(error) from error
+            raise failure_of(self._config, error, self._login) from error
         finally:
             await stream.aclose()
-
-    def _failed(self, error: Exception) -> ServerError:
-        """Whatever the client's parsers raise on a peer's bytes ends this connection, no more.
-
-        Such errors cannot be listed in full: JSON of 200,000 brackets is a RecursionError.
-        """
-        reason = hide(str(error) or type(error).__name__, self._login)
-        return ServerError(self._config.server, reason)
 
     async def _close(self) -> None:
         try:
