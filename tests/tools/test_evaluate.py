@@ -70,6 +70,7 @@ def test_evaluation_writes_its_report(tmp_path: Path, dataset: Path) -> None:
     assert metrics["r2"] == pytest.approx(r2, abs=1e-4)
     assert metrics["source"]["model"]["name"] == "v2"
     assert metrics["source"]["baseline_windows"] == 24
+    assert metrics["source"]["baselines_saw"] == "none"
     assert metrics["noise"]["n"] == 4
     assert metrics["curve"][-1]["ridge"]["mae"] < 0.5
     assert "**untrained**" in (output / "report.md").read_text()

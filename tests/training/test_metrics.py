@@ -42,6 +42,11 @@ def test_estimates_that_are_not_finite_are_left_out() -> None:
     assert errors_of(np.array([1.0]), np.array([np.nan]), ["a"]) is NO_ERRORS
 
 
+def test_equal_magnitudes_have_no_r2() -> None:
+    errors = errors_of(np.full(5, 3.7), np.full(5, 4.0), list("abcde"))
+    assert math.isnan(errors.r2)
+
+
 def test_calibration_by_hand() -> None:
     error = np.array([0.5, -1.5, 3.0, 0.0, 1.0])
     sigma = np.array([1.0, 1.0, 1.0, 0.2, np.nan])

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from tests.training.evaluated import window
 from umamba_rt.core.estimate import ModelIdentity
 from umamba_rt.training.evaluate import EvaluatedWindow, Evaluation, NoiseWindow
-from umamba_rt.training.report import Source, markdown, write_json, write_windows
+from umamba_rt.training.report import Source, write_json, write_windows
+from umamba_rt.training.report_markdown import markdown
 from umamba_rt.training.report_plots import write_plots
 from umamba_rt.training.summary import summarise
 
@@ -21,7 +23,7 @@ SOURCE = Source(
     split_rule="file",
     unusable=3,
     baseline_windows=50,
-    baselines_in_sample=False,
+    baselines_saw="none",
     noise="before P",
 )
 
@@ -93,11 +95,11 @@ def test_markdown_tells_the_model_the_data_and_every_section() -> None:
 
 
 def test_markdown_warns_of_baselines_fitted_on_what_is_evaluated() -> None:
-    from dataclasses import replace
-
     summary = summarise(evaluation(), 25.0)
-    seen = markdown(summary, replace(SOURCE, baselines_in_sample=True))
-    assert "The evaluated windows are among them" in seen
+    fitted = markdown(summary, replace(SOURCE, baselines_saw="fit"))
+    assert "**The evaluated earthquakes are among them.**" in fitted
+    chosen = markdown(summary, replace(SOURCE, baselines_saw="penalty"))
+    assert "penalty was chosen on the evaluated windows" in chosen
     assert "No training records" in markdown(summary, replace(SOURCE, baseline_windows=0))
 
 

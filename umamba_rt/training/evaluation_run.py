@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 from umamba_rt.core.timebase import RATE_HZ, rfc3339
 from umamba_rt.errors import UnavailableError
@@ -23,7 +24,8 @@ from umamba_rt.training.evaluate import (
 )
 from umamba_rt.training.predict import Predict, load_predict
 from umamba_rt.training.record import LabelledRecord
-from umamba_rt.training.report import Source, markdown, write_json, write_windows
+from umamba_rt.training.report import Source, write_json, write_windows
+from umamba_rt.training.report_markdown import markdown
 from umamba_rt.training.seisbench_format import SeisBenchDataset
 from umamba_rt.training.summary import Summary, summarise
 from umamba_rt.training.windows import WINDOW_SAMPLES, CutWindow
@@ -104,7 +106,6 @@ def run_evaluation(request: Request) -> Summary:
         noise_from = ", ".join(map(str, request.noise.paths))
     summary = summarise(evaluation, request.seconds_after_p)
     here = fitted.get(request.seconds_after_p)
-    learnt = {h.source_id for h in basis.headers if h.split != "test"} if here else set()
     source = Source(
         model=identity,
         dataset=str(request.dataset),
@@ -112,11 +113,20 @@ def run_evaluation(request: Request) -> Summary:
         split_rule=dataset.split_rule,
         unusable=dataset.unusable,
         baseline_windows=here.n_train if here else 0,
-        baselines_in_sample=any(header.source_id in learnt for header in chosen.headers),
+        baselines_saw=_seen(basis, chosen),
         noise=noise_from,
     )
     _write(request.output, summary, source, evaluation)
     return summary
+
+
+def _seen(basis: SeisBenchDataset, chosen: SeisBenchDataset) -> Literal["none", "fit", "penalty"]:
+    """What the regression knows of the earthquakes that are evaluated."""
+    evaluated = {header.source_id for header in chosen.headers}
+    if any(header.source_id in evaluated for header in basis.select("train").headers):
+        return "fit"
+    known = any(header.source_id in evaluated for header in basis.select("dev").headers)
+    return "penalty" if known else "none"
 
 
 def _some_of(dataset: SeisBenchDataset, split: str) -> Iterator[LabelledRecord]:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 Float64Array = NDArray[np.float64]
 _BOOTSTRAPS = 1000
+# Equal magnitudes have this variance, not 0, after a mean that is not exact.
+_ROUNDING = 1e-20
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def errors_of(truth: Float64Array, estimate: Float64Array, events: Sequence[str]
         n_events=len(count),
         mae=float(np.abs(error).mean()),
         rmse=float(np.sqrt((error**2).mean())),
-        r2=1 - float((error**2).sum()) / variance if variance > 0 else math.nan,
+        r2=1 - float((error**2).sum()) / variance if variance > _ROUNDING * len(true) else math.nan,
         bias=float(error.mean()),
         scatter=float(error.std(ddof=1)) if len(error) > 1 else math.nan,
         event_mae=float(event_abs.mean()),
