@@ -2,8 +2,9 @@
 """Records a second from a SeedLink socket into rings on one core, beside obspy's SeedLink client.
 
 The server is a process of its own that sends records packed beforehand as fast as the client reads.
-Each client is a process bound to one core; they take turns. Ours decodes, keeps positions, fills
-rings and cuts windows; obspy's EasySeedLinkClient decodes to traces and counts them.
+Each client is a process bound to one core; they take turns. Ours decodes, keeps positions and fills
+rings, and with ``-windows`` cuts a window each second of each station besides, with its quality;
+obspy's EasySeedLinkClient decodes to traces and counts them.
 
     tools/ingest_benchmark.py --rounds 5
 """
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # obspy's process must not pay for our imports, nor ours for obspy
     from umamba_rt.wire.record import ReplayRecord
 
-CLIENTS = ("ours-v4", "ours-v3", "obspy-v3")
+CLIENTS = ("ours-v4", "ours-v3", "ours-v4-windows", "obspy-v3")
 
 
 def main() -> int:
@@ -133,7 +134,7 @@ def _records(stations: int, seconds: int) -> list[ReplayRecord]:
     from umamba_rt.wire.record import pack_segment
 
     rng = np.random.default_rng(0)
-    records = []
+    records: list[ReplayRecord] = []
     for number in range(stations):
         for component in "ZNE":
             source_id = SourceId("XX", f"S{number:03}", "", "H", "H", component)
@@ -149,29 +150,36 @@ def _client(name: str, port: int, count: int) -> dict[str, float]:
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     if name == "obspy-v3":
         return _obspy(port, count)
-    return asyncio.run(_ours(name.removeprefix("ours-"), port, count))
+    _, protocol, *windows = name.split("-")
+    return asyncio.run(_ours(protocol, port, count, hop_s=1.0 if windows else 600.0))
 
 
-async def _ours(protocol: str, port: int, count: int) -> dict[str, float]:
+async def _ours(protocol: str, port: int, count: int, *, hop_s: float) -> dict[str, float]:
     from umamba_rt.config_file import parse
     from umamba_rt.core.pipeline import Pipeline
     from umamba_rt.ingest import DataClock, Ingest
     from umamba_rt.io.seedlink import SeedLinkReader
 
-    text = f'[[seedlink]]\nserver = "127.0.0.1:{port}"\nstreams = ["*_*"]\nprotocol = "{protocol}"'
+    text = f"""
+[[seedlink]]
+server = "127.0.0.1:{port}"
+streams = ["*_*"]
+protocol = "{protocol}"
+[window]
+hop_s = {hop_s}
+"""
     config = parse(text, {}, where="benchmark")
-    clock = DataClock()
-    ingest = Ingest(Pipeline(config.pipeline), clock)
+    ingest = Ingest(Pipeline(config.pipeline), DataClock())
     reader = SeedLinkReader(config.seedlink[0])
     windows = 0
     started: tuple[float, float] | None = None
     async for packet in reader.packets():
         started = started or (time.perf_counter(), time.process_time())
         windows += len(ingest.record(packet.payload, source=packet.source).windows)
-        reader.note(packet, ingest.latest, clock.now_ns())
+        reader.note(packet, ingest.latest, time.monotonic_ns())
         if ingest.records == count:
             break
-    if started is None or ingest.records_refused or not windows:
+    if started is None or ingest.records_refused or (hop_s == 1.0 and not windows):
         raise SystemExit(f"{windows} windows, {ingest.records_refused} records refused")
     return {"wall_s": time.perf_counter() - started[0], "cpu_s": time.process_time() - started[1]}
 

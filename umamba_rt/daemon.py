@@ -84,9 +84,7 @@ class Daemon:
         send: Callable[[Magnitude, int], int] = self.publisher.send_magnitude
         models = [engine.identity.name for engine in engines]
         if self._resume:
-            send = self._resume.attach(
-                self.publisher, models, self._readers, self._ingest.pipeline, clock.now_ns
-            )
+            send = self._resume.attach(self.publisher, models, self._readers, self._ingest.pipeline)
         self._overview = Overview(
             self.publisher.session,
             self._ingest.pipeline,

@@ -53,7 +53,6 @@ class Resume:
         self.failures = 0
         self.rejoin_s = 0.0
         self._config = config
-        self._now_ns: Callable[[], int] = time.time_ns
         self._max_future_ns = round(config.window.max_future_s * NS_PER_S)
         self._directory = StateDirectory(directory)
         self.positions = self._directory.positions(config)
@@ -75,7 +74,6 @@ class Resume:
         models: Sequence[str],
         readers: Sequence[SeedLinkReader],
         pipeline: Pipeline,
-        now_ns: Callable[[], int],
     ) -> Callable[[Magnitude, int], int]:
         """Have the last run's windows left out, and its streams gone on with.
 
@@ -84,13 +82,12 @@ class Resume:
             models: names of the models that run.
             readers: made with ``positions``.
             pipeline: still without data.
-            now_ns: the pipeline's clock.
 
         Returns:
             What sends an estimate.
         """
         self._delivery = Delivery(publisher, self._ledger, models)
-        self._readers, self._pipeline, self._now_ns = readers, pipeline, now_ns
+        self._readers, self._pipeline = readers, pipeline
         decided = self._delivery.decided()
         for group, first in decided.items():
             pipeline.resume_after(group, first)
@@ -115,7 +112,7 @@ class Resume:
 
     def received(self, reader: SeedLinkReader, packet: Packet, segment: Segment | None) -> None:
         """Note a packet and what it held."""
-        if reader.note(packet, segment, self._now_ns()):
+        if reader.note(packet, segment, time.monotonic_ns()):
             self._begun.set()
 
     async def run(self) -> None:
@@ -133,7 +130,7 @@ class Resume:
         self._delivery.settle()
         snapshots = []
         for reader in self._readers:
-            reader.positions.advance(self._needed_from_ns, self._now_ns())
+            reader.positions.advance(self._needed_from_ns, time.monotonic_ns())
             snapshots.append((reader.positions, reader.positions.snapshot()))
         try:
             await loop.run_in_executor(self._disk, self._ledger.sync)

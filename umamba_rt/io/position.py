@@ -24,7 +24,7 @@ class Receipt:
         start_ns: time of its first sample, ns since 1970 UTC.
         end_ns: time of its last sample, ns since 1970 UTC.
         group: the sensor that its samples went to; None where they went nowhere.
-        noted_ns: when it came, by the pipeline's clock.
+        noted_ns: when it came, by ``time.monotonic_ns``.
     """
 
     sequence: int
@@ -40,7 +40,8 @@ class ResumePoint:
 
     A packet is done with when its sensor needs only samples behind its last one, when it held none
     that can be used, or when it has kept the position back for ``hold_ns``: a sensor that fell
-    silent must not make a restart ask for hours.
+    silent must not make a restart ask for hours. By the machine's clock: the data's may stand
+    still, or jump over years.
     """
 
     def __init__(self, hold_ns: int, recovered: Position | None = None) -> None:
@@ -73,7 +74,7 @@ class ResumePoint:
         Args:
             needed_from_ns: for a sensor, the time from which on it still needs samples, ns since
                 1970 UTC; None where that is not known.
-            now_ns: the pipeline's clock.
+            now_ns: ``time.monotonic_ns``.
         """
         needed: dict[GroupId, int | None] = {}
         while self._held:
