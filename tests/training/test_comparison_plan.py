@@ -21,7 +21,7 @@ epochs = 7
 name = "v2"
 [[variant]]
 name = "v1-after"
-model = { name = "v1" }
+model = { name = "v1", readout = "end" }
 fit = { target = "after-p" }
 """
 

@@ -74,6 +74,14 @@ def test_unreadable_and_broken_files_are_named(tmp_path: Path) -> None:
         load_recipe(tmp_path / "bad.toml")
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "config" / "training").glob("*.toml")))
+@pytest.mark.parametrize("path", sorted((ROOT / "config" / "training").glob("v*.toml")))
 def test_shipped_recipes_can_be_read(path: Path) -> None:
     assert load_recipe(path).data.real
+
+
+def test_a_target_after_p_is_read_off_the_end() -> None:
+    tree = {"model": {"name": "v1"}, "data": DATA, "fit": {"target": "after-p"}}
+    with pytest.raises(ConfigError, match=r'model\.readout.*"end" with fit\.target'):
+        recipe_of(tree, where="here")
+    tree["model"] = {"name": "v1", "readout": "end"}
+    assert recipe_of(tree, where="here").fit.target == "after-p"

@@ -11,6 +11,8 @@ from umamba_rt.core.preprocess import ModelInput, Norm
 from umamba_rt.engine.batch_threads import one_torch_thread_each, part_size
 from umamba_rt.engine.fold import folded
 from umamba_rt.errors import ModelError
+from umamba_rt.models.config import V1Config
+from umamba_rt.models.readout import magnitude_of
 from umamba_rt.models.state import Model
 
 
@@ -36,6 +38,7 @@ class TorchEngine:
         self.amplitude_features = model.config.amplitude_features
         self.in_samples = model.config.in_samples
         self.rate_hz = model.config.sampling_rate
+        self._readout = model.config.readout if isinstance(model.config, V1Config) else None
         self._components = model.config.in_channels
         self._device = torch.device(device)
         self._model = folded(model).to(self._device)
@@ -67,10 +70,9 @@ class TorchEngine:
 
     def _output(self, values: Float32Array) -> BatchOutput:
         """Put what the model returned, (B,) or (B, N), into a `BatchOutput`."""
-        if self.identity.name == "v2":
+        if self._readout is None:
             return BatchOutput(values if values.ndim == 1 else values[:, 0], None)
-        # In float64, so that the mean of 3001 numbers does not depend on the order of summing.
-        return BatchOutput(values.mean(axis=1, dtype=np.float64).astype(np.float32), values)
+        return BatchOutput(magnitude_of(values, self._readout), values)
 
     def warm_up(self) -> None:
         """Run a window of zeros: compiles the scan or takes it from the cache."""

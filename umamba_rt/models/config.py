@@ -12,9 +12,11 @@ from umamba_rt.core.estimate import ModelName
 from umamba_rt.core.preprocess import Norm
 
 Pooling: TypeAlias = Literal["avg", "max"]
+Readout: TypeAlias = Literal["mean", "end"]
 
 NORMS: tuple[Norm, ...] = get_args(Norm)
 POOLINGS: tuple[Pooling, ...] = ("avg", "max")
+READOUTS: tuple[Readout, ...] = ("mean", "end")
 
 # A checkpoint's config is read before its tensors: bounds keep a hostile one from
 # asking for terabytes. They are far above any net that runs in real time.
@@ -168,6 +170,8 @@ class V1Config(UMambaConfig):
             False: the earlier form, one stage fewer and the last without a skip.
         n_conv_per_stage_decoder: residual blocks of each decoder stage.
         deep_supervision: in training, also return the estimates of the coarser stages.
+        readout: what of the curve is the window's magnitude: its mean, as the specification says,
+            or that of its last second, for weights trained on 0 before P and the magnitude after.
     """
 
     name: ClassVar[ModelName] = "v1"
@@ -175,6 +179,7 @@ class V1Config(UMambaConfig):
     stem_skip: bool = True
     n_conv_per_stage_decoder: tuple[int, ...] = (2, 2, 2, 2)
     deep_supervision: bool = False
+    readout: Readout = "mean"
     lists: ClassVar[tuple[str, ...]] = (*UMambaConfig.lists, "n_conv_per_stage_decoder")
 
     def problems(self) -> list[str]:
@@ -182,6 +187,9 @@ class V1Config(UMambaConfig):
         found = UMambaConfig.problems(self)
         for key in ("stem_skip", "deep_supervision"):
             found += _truth(key, getattr(self, key))
+        if self.readout not in READOUTS:
+            expected = ", ".join(READOUTS)
+            found.append(f"readout: found {self.readout!r}, expected one of {expected}")
         if isinstance(self.n_stages, int):
             if self.n_stages < 2 and not self.stem_skip:
                 found.append(f"n_stages: found {self.n_stages}, expected 2 or more here")

@@ -11,7 +11,7 @@ from umamba_rt.core.amplitude import N_AMPLITUDE
 from umamba_rt.core.estimate import ModelIdentity
 from umamba_rt.core.preprocess import Norm
 from umamba_rt.models.amplitude import given_or_unknown
-from umamba_rt.models.config import V1Config
+from umamba_rt.models.config import Readout, V1Config
 from umamba_rt.models.decoder import UMambaDecoder
 from umamba_rt.models.encoder import UMambaEncoder
 
@@ -48,6 +48,7 @@ class UMambaV1(nn.Module):
         *,
         stem_skip: bool = True,
         amplitude_features: bool = False,
+        readout: Readout = "mean",
         in_samples: int = 3001,
     ) -> None:
         super().__init__()
@@ -64,6 +65,7 @@ class UMambaV1(nn.Module):
             "deep_supervision": deep_supervision,
             "stem_skip": stem_skip,
             "amplitude_features": amplitude_features,
+            "readout": readout,
             "in_samples": in_samples,
         }
         self.config = V1Config.from_dict(given)
@@ -81,7 +83,8 @@ class UMambaV1(nn.Module):
                 all windows is not known. It is added to the coarsest map at all times alike.
 
         Returns:
-            Shape ``(B, N)``, magnitude units; the window's magnitude is the mean over time. In
+            Shape ``(B, N)``, magnitude units; the window's magnitude is the mean over time (or
+            ``config.readout``). In
             training with ``deep_supervision`` a tuple of such, one for each decoder stage, finest
             first. A coarser output is interpolated linearly to N.
         """

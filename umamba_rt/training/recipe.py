@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from umamba_rt.config_table import key, near_miss, read_section
 from umamba_rt.errors import ConfigError, ConfigProblem, UnavailableError
-from umamba_rt.models.config import CONFIGS, ModelConfig, V2Config
+from umamba_rt.models.config import CONFIGS, ModelConfig, V1Config, V2Config
 
 _PATH = re.compile(r"[^\0]*")
 
@@ -128,6 +128,11 @@ def recipe_of(tree: dict[str, Any], *, where: str) -> Recipe:
     fit = read_section(FitRecipe, tree.get("fit", {}), "fit", problems)
     if data is not None:
         problems += _contradictions(data)
+    if fit is not None and isinstance(model, V1Config):
+        wanted = "end" if fit.target == "after-p" else "mean"
+        if model.readout != wanted:
+            expected = f'"{wanted}" with fit.target = "{fit.target}"'
+            problems.append(ConfigProblem("model.readout", f'"{model.readout}"', expected))
     if problems or model is None or data is None or fit is None:
         raise ConfigError(where, tuple(problems))
     return Recipe(model, data, fit)

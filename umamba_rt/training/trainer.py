@@ -21,8 +21,10 @@ from umamba_rt.core.estimate import Float32Array
 from umamba_rt.core.preprocess import ModelInput
 from umamba_rt.errors import CheckpointError, UnavailableError
 from umamba_rt.models.checkpoint import save
+from umamba_rt.models.config import V1Config
 from umamba_rt.models.facts import CheckpointFacts, Preprocessing, training_text
 from umamba_rt.models.loading import load
+from umamba_rt.models.readout import magnitude_of
 from umamba_rt.models.state import Model, build
 from umamba_rt.training.loss import curve_target, estimate_loss
 from umamba_rt.training.recipe import FitRecipe, Recipe
@@ -176,8 +178,10 @@ class Trainer:
             for first in range(0, len(inputs), _EVALUATION_BATCH):
                 part = [x[first : first + _EVALUATION_BATCH] for x in _tensors(inputs)]
                 output: Tensor = self._kept(*part)
-                parts.append(output.numpy() if output.ndim == 1 else output.mean(dim=1).numpy())
-        return np.concatenate(parts)
+                parts.append(output.numpy())
+        values: Float32Array = np.concatenate(parts)
+        config = self._recipe.model
+        return magnitude_of(values, config.readout) if isinstance(config, V1Config) else values
 
     def _write(self, log: EpochLog) -> None:
         """Keep what the next epoch needs, then say that this one is done."""
