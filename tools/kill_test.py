@@ -31,8 +31,10 @@ from umamba_rt.feed import Subscriber
 TOOLS = Path(__file__).parent
 MAGNITUDE_TOLERANCE = 1e-5
 DETERMINISTIC = ("window_start", "window_end", "quality", "model", "station")
-# Silence after which a run is taken to have ended, s; a daemon takes 3 to 10 s to start.
+# Silence of a daemon that is ready after which a run is taken to have ended, s.
 QUIET_S = 30.0
+# A daemon takes 3 s to start, and a minute on a machine that has no time for it.
+LONGEST_START_S = 300.0
 # After the last window that is expected: time for one that must not come, s.
 GRACE_S = 2.0
 Key = tuple[str, str, str, int]
@@ -202,7 +204,7 @@ def _listen(
     windows: Windows = {}
     doubled = 0
     ready = True
-    latest_s = since_s = time.monotonic()
+    latest_s = since_s = started_s = time.monotonic()
     while True:
         message = scene.feed.receive()
         now_s = time.monotonic()
@@ -214,7 +216,10 @@ def _listen(
             windows[key] = message.body
             latest_s = now_s
         if not ready:
+            latest_s = now_s  # its silence says nothing yet
             since_s = since_s if plan and plan[0][1] else now_s
+            if now_s - started_s > LONGEST_START_S:
+                raise SystemExit(f"the daemon was not ready after {LONGEST_START_S:g} s")
         if plan and windows and now_s - since_s > plan[0][2]:
             kill, _, _ = plan.pop(0)
             process = scene.daemon if kill == "daemon" else scene.server
@@ -225,6 +230,7 @@ def _listen(
             kills.append(kill if kill == "server" or ready else "daemon at its start")
             ready = ready and kill == "server"
             since_s = latest_s = now_s = time.monotonic()
+            started_s = started_s if ready else now_s
         complete = count is not None and len(windows) >= count and not plan
         if now_s - latest_s > (GRACE_S if complete else QUIET_S):
             return windows, doubled

@@ -1,0 +1,88 @@
+"""io/departures.py: a message that has come round has left."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator
+
+import pytest
+
+from tests.io.test_publisher import BEAT, ESTIMATE
+from umamba_rt.feed import Subscriber
+from umamba_rt.io.departures import Departures
+from umamba_rt.io.publisher import Publisher
+from umamba_rt.wire.message import Format
+
+
+@pytest.fixture(params=["json", "msgpack"])
+def form(request: pytest.FixtureRequest) -> Format:
+    made: Format = request.param
+    return made
+
+
+@pytest.fixture
+def departed() -> queue.Queue[int]:
+    return queue.Queue()
+
+
+@pytest.fixture
+def publisher(form: Format, departed: queue.Queue[int]) -> Iterator[Publisher]:
+    departures = Departures(departed.put)
+    feed = Publisher("tcp://127.0.0.1:*", form=form, echo_address=departures.address)
+    departures.start()
+    yield feed
+    departures.stop()
+    feed.close()
+
+
+def echoed(publisher: Publisher, departed: queue.Queue[int]) -> int:
+    """The first number that comes round: until then the subscription is on its way."""
+    for _ in range(500):
+        publisher.send_magnitude(ESTIMATE, 0)
+        try:
+            return departed.get(timeout=0.02)
+        except queue.Empty:
+            continue
+    raise AssertionError("nothing came round in 10 s")
+
+
+def test_numbers_come_round_in_order(publisher: Publisher, departed: queue.Queue[int]) -> None:
+    echoed(publisher, departed)
+    sent = [publisher.send_magnitude(ESTIMATE, 0) for _ in range(200)]
+    found = []
+    while not found or found[-1] < sent[-1]:
+        found.append(departed.get(timeout=5))
+    assert found[-200:] == sent
+
+
+def test_other_messages_do_not(publisher: Publisher, departed: queue.Queue[int]) -> None:
+    echoed(publisher, departed)
+    publisher.send(BEAT)
+    last = publisher.send_magnitude(ESTIMATE, 0)
+    found = departed.get(timeout=5)
+    while found < last - 1:
+        found = departed.get(timeout=5)
+    assert found == last
+
+
+def test_what_came_round_is_with_the_other_subscribers(
+    publisher: Publisher, departed: queue.Queue[int], form: Format
+) -> None:
+    """200 times: when the echo is here, so is the message there, without any more waiting."""
+    if form == "msgpack":
+        return  # the subscriber of the package reads JSON
+    with Subscriber(publisher.address, ["magnitude."], timeout_s=0.2) as feed:
+        while feed.receive() is None:
+            publisher.send_magnitude(ESTIMATE, 0)
+        while feed.receive() is not None:
+            pass
+        while not departed.empty():
+            departed.get()
+        late = 0
+        for _ in range(200):
+            seq = publisher.send_magnitude(ESTIMATE, 0)
+            while departed.get(timeout=5) < seq:
+                pass
+            message = feed.receive()
+            late += message is None or message.body["seq"] != seq
+        assert late == 0
