@@ -58,15 +58,33 @@ def test_who_stands_back_for_whom(
 def test_the_best_sensor_that_works_is_served() -> None:
     roster = Roster(Preference("preferred", PREFER), patience_ns=60)
     best, second, third = group("HH"), group("BH"), group("HN")
+
+    def instead(first: int, now_ns: int) -> list[GroupId | None]:
+        # The last one first: one that is not served leaves no trace.
+        asked = (third, second, best)
+        return [roster.serves_instead(one, first, now_ns) for one in asked][::-1]
+
     roster.prove(third, 0)
-    assert roster.better_than(third, 0) is None
+    assert roster.serves_instead(third, 1, 0) is None
     roster.prove(best, 10)
     roster.prove(second, 20)
-    assert [roster.better_than(one, 20) for one in (best, second, third)] == [None, best, best]
+    assert instead(2, 20) == [None, best, best]
     roster.prove(second, 65)
-    assert [roster.better_than(one, 70) for one in (best, second, third)] == [None, best, best]
+    assert instead(3, 70) == [None, best, best]
     # 60 after its last proof, and not before, the best one is replaced by the next.
-    assert [roster.better_than(one, 71) for one in (best, second, third)] == [None, None, second]
-    assert roster.better_than(third, 126) is None
-    roster.prove(best, 200)
-    assert roster.better_than(second, 200) == best
+    assert roster.serves_instead(third, 4, 71) == second
+    assert roster.serves_instead(second, 4, 71) is None
+    assert roster.serves_instead(third, 5, 126) is None
+    assert roster.first == best
+
+
+def test_no_time_is_served_twice() -> None:
+    roster = Roster(Preference("preferred", PREFER), patience_ns=60)
+    best, other = group("HH"), group("HN")
+    roster.prove(best, 0)
+    roster.prove(other, 100)
+    assert roster.serves_instead(other, 8, 100) is None
+    roster.prove(best, 110)
+    assert [roster.serves_instead(best, first, 110) for first in (7, 8, 9)] == [other, other, None]
+    assert roster.serves_instead(other, 9, 180) == best
+    assert roster.serves_instead(other, 10, 180) is None

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from umamba_rt.core.ids import GroupId, SourceId
 from umamba_rt.core.reasons import Reason
 from umamba_rt.core.segment import Segment
-from umamba_rt.core.sensor import Cut, Sensor, SensorRules
+from umamba_rt.core.sensor import Cut, Sensor
+from umamba_rt.core.sensor_rules import SensorRules
 from umamba_rt.core.timebase import NS_PER_S, SAMPLE_NS
 from umamba_rt.core.window import Window, WindowRules
 from umamba_rt.errors import SampleRateError

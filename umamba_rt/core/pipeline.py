@@ -11,7 +11,8 @@ from umamba_rt.core.inventory import EMPTY, Inventory
 from umamba_rt.core.preference import SERVE_ALL, Preference, Roster
 from umamba_rt.core.reasons import Reason
 from umamba_rt.core.segment import Segment
-from umamba_rt.core.sensor import Cut, Sensor, SensorRules, VerticalOnly
+from umamba_rt.core.sensor import Cut, Sensor
+from umamba_rt.core.sensor_rules import SensorRules, VerticalOnly
 from umamba_rt.core.state import StateChange
 from umamba_rt.core.timebase import NS_PER_S, RATE_HZ
 from umamba_rt.core.window import Window, WindowRules

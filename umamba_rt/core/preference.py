@@ -54,9 +54,11 @@ SERVE_ALL = Preference()
 class Roster:
     """Sensors that stand in for each other, and when each last showed that it works.
 
-    A sensor is trusted for ``patience_ns`` after its first record and after each window that it
-    could give. The best trusted one is served; the others stand by with full rings, so that a
-    change of the sensor costs no window of the new one.
+    A sensor is trusted for ``patience_ns`` after its first record and after each window of its
+    newest data that it could give. The best trusted one is served; the others stand by with full
+    rings, so that a change of the sensor costs no window of the new one. No time of the station is
+    served twice: of the windows that a sensor gives late, those for which another one was served
+    are not sent.
 
     Attributes:
         preference: how they rank.
@@ -67,18 +69,31 @@ class Roster:
     patience_ns: int
     _proved_ns: dict[GroupId, int] = field(default_factory=dict)
     _ranked: list[GroupId] = field(default_factory=list)
+    _served: tuple[int, GroupId] | None = None  # the latest window, by its first index, and whose
 
     def prove(self, group: GroupId, now_ns: int) -> None:
-        """Note a sensor's first record, or a window that it could give."""
+        """Note a sensor's first record, or a window of its newest data that it could give."""
         if group not in self._proved_ns:
             self._ranked = sorted([*self._ranked, group], key=self.preference.rank)
         self._proved_ns[group] = now_ns
 
-    def better_than(self, group: GroupId, now_ns: int) -> GroupId | None:
-        """The best trusted sensor that ranks before another one, or None."""
+    @property
+    def first(self) -> GroupId:
+        """The one that ranks first of those seen so far; there is one at least."""
+        return self._ranked[0]
+
+    def serves_instead(self, group: GroupId, first: int, now_ns: int) -> GroupId | None:
+        """Who is served instead of a sensor for the window from grid index ``first`` on.
+
+        Returns:
+            None where the sensor itself is, which is then remembered.
+        """
         for other in self._ranked:
             if other == group:
-                return None
+                break
             if now_ns - self._proved_ns[other] <= self.patience_ns:
                 return other
+        if self._served is not None and self._served[1] != group and first <= self._served[0]:
+            return self._served[1]
+        self._served = first, group
         return None

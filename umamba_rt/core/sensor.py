@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
 
 import numpy as np
 
-from umamba_rt.core.channel import REORDER_NS, Channel, require_rate
+from umamba_rt.core.channel import Channel, require_rate
 from umamba_rt.core.compose import Origin, compose
-from umamba_rt.core.gaps import Fill, find_gaps
+from umamba_rt.core.gaps import find_gaps
 from umamba_rt.core.grid_run import GridRun
 from umamba_rt.core.headers import RecordHeaders
 from umamba_rt.core.ids import GroupId, SourceId
@@ -22,37 +21,11 @@ from umamba_rt.core.ring import N_COMPONENTS, Ring
 from umamba_rt.core.rotate import Frame, frame_of, repeat_vertical
 from umamba_rt.core.segment import Segment
 from umamba_rt.core.sensor_facts import SensorFacts, recent_gaps
+from umamba_rt.core.sensor_rules import SensorRules
 from umamba_rt.core.state import StateChange, StateName, StationState
 from umamba_rt.core.station import COMPONENT_ORDER, ComponentSet
 from umamba_rt.core.timebase import RATE_HZ, index_ns, rfc3339
-from umamba_rt.core.window import Window, WindowRules, WindowSchedule
-from umamba_rt.core.withhold import NOTHING_WITHHELD, WithholdRules
-
-VerticalOnly: TypeAlias = Literal["skip", "repeat-z"]
-
-
-@dataclass(frozen=True, slots=True)
-class SensorRules:
-    """How a sensor is treated.
-
-    Attributes:
-        window: how its windows are cut.
-        capacity: samples that its ring holds of each component.
-        stale_after_ns: silence after which it is called stale.
-        reorder_ns: how much later than its turn a record may come and be taken as if in its turn.
-        fill: how gaps up to the largest are filled.
-        vertical_only: what becomes of a sensor whose horizontals have not come within the wait
-            for samples. ``repeat-z``: the vertical stands for all three components.
-        withhold: which windows are withheld for their quality.
-    """
-
-    window: WindowRules
-    capacity: int
-    stale_after_ns: int
-    reorder_ns: int = REORDER_NS
-    fill: Fill = "linear"
-    vertical_only: VerticalOnly = "skip"
-    withhold: WithholdRules = NOTHING_WITHHELD
+from umamba_rt.core.window import Window, WindowSchedule
 
 
 @dataclass(slots=True)
@@ -87,6 +60,7 @@ class Sensor:
         self.last_arrival_ns: int | None = None
         self.counts: Counter[str] = Counter()
         self._first_arrival_ns: int | None = None
+        self._stop = 0  # grid index after the newest sample that came
         self._rules = rules
         self._components = ComponentSet()
         self._channels: dict[SourceId, tuple[int, Channel]] = {}
@@ -131,7 +105,8 @@ class Sensor:
         self.last_arrival_ns = now_ns
         if self._first_arrival_ns is None:
             self._first_arrival_ns = now_ns
-            self._prove(now_ns)
+            if self._roster is not None:
+                self._roster.prove(self.group, now_ns)
         cut = Cut()
         cut.counts[Reason.RATE_CHANGED] += channel.rate_changes - rate_changes
         for run in runs:
@@ -151,7 +126,7 @@ class Sensor:
         if now_ns - self.last_arrival_ns > self._rules.stale_after_ns:
             detail = f"no data since {rfc3339(self.last_arrival_ns)}"
             self._enter("stale", detail, cut, now_ns)
-        elif len(self._rows(now_ns)) == 0 and self._has_waited(now_ns):
+        elif not self._rows(now_ns) and self._has_waited(now_ns):
             self._enter("incomplete", self._missing(), cut, now_ns)
         return cut
 
@@ -177,6 +152,7 @@ class Sensor:
         )
 
     def _place(self, component: int, run: GridRun, cut: Cut, now_ns: int) -> None:
+        self._stop = max(self._stop, run.stop)
         self._make_room(run, cut, now_ns)
         placed = self._ring.put(component, run)
         if placed.too_old < len(run.values):
@@ -237,19 +213,23 @@ class Sensor:
     def _serve(self, window: Window, cut: Cut) -> None:
         """Send a window that could be sent, unless a better sensor of the station works."""
         now_ns = window.arrival_ns
-        self._prove(now_ns)
-        better = None if self._roster is None else self._roster.better_than(self.group, now_ns)
-        if better is not None:
-            self._withhold(Reason.STANDBY, "standby", f"{better} is preferred", cut, now_ns)
-            return
+        if self._roster is not None:
+            # A window from before a silence, which the first record after it ends, proves nothing.
+            age_ns = index_ns(self._stop - 1) - window.end_ns
+            if age_ns <= self._rules.window.max_wait_ns:
+                self._roster.prove(self.group, now_ns)
+            other = self._roster.serves_instead(self.group, window.first, now_ns)
+            if other is not None:
+                self._withhold(Reason.STANDBY, "standby", f"{other} is served", cut, now_ns)
+                return
         cut.windows.append(window)
         cut.counts[Reason.CUT] += 1
         cut.counts[Reason.FILLED] += not window.quality.complete
-        self._enter("online", f"components {self._components.codes}", cut, now_ns)
+        self._enter("online", f"components {self._components.codes}{self._instead()}", cut, now_ns)
 
-    def _prove(self, now_ns: int) -> None:
-        if self._roster is not None:
-            self._roster.prove(self.group, now_ns)
+    def _instead(self) -> str:
+        first = self.group if self._roster is None else self._roster.first
+        return "" if first == self.group else f", in place of {first}"
 
     def _withhold(
         self, reason: Reason, state: StateName, detail: str, cut: Cut, now_ns: int
