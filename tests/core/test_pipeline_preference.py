@@ -104,9 +104,10 @@ def test_a_silent_sensor_is_replaced_and_takes_its_place_again() -> None:
         "HH": list(range(5700, 6700, 100)),
     }
     assert dict(states(again)) == {"HH": "online", "HN": "standby"}
-    assert [c.detail for c in again.changes if c.state == "standby"] == [
-        "CI.CCC.--.HN is served",  # for the last window before the silence, and then the other way
-        "CI.CCC.--.HH is served",
+    assert [(c.group.band_source, c.detail) for c in again.changes if c.state == "standby"] == [
+        ("HH", "CI.CCC.--.HN is served"),  # the last window before the silence
+        ("HH", "CI.CCC.--.HN is served"),  # those that waited
+        ("HN", "CI.CCC.--.HH is served"),
     ]
 
 
