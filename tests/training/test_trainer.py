@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 from tests.training.records import record
 from umamba_rt.core.estimate import ModelName
 from umamba_rt.errors import CheckpointError
+from umamba_rt.models.config import CONFIGS
 from umamba_rt.models.loading import load, load_checkpoint
 from umamba_rt.training.log_plot import plot_log, read_log
 from umamba_rt.training.recipe import Recipe, recipe_of
@@ -136,8 +138,27 @@ def test_a_run_may_go_on_from_a_checkpoint_of_the_same_model(tmp_path: Path) -> 
     first, second = run(tmp_path / "first", recipe()), run(tmp_path / "second", how)
     best = min(line["dev"]["score"] for line in first)
     assert second[0]["dev"]["score"] == pytest.approx(best, abs=0.3)
-    with pytest.raises(CheckpointError, match="another model"):
-        trainer(tmp_path / "third", recipe("v1", start_from=str(path)))
+
+
+def test_the_other_models_encoder_may_be_gone_on_from(tmp_path: Path) -> None:
+    run(tmp_path / "v2", recipe())
+    path = tmp_path / "v2" / "best.safetensors"
+    started = trainer(tmp_path / "v1", recipe("v1", start_from=str(path)))
+    expected = load(path).encoder.state_dict()
+    found = started._model.encoder.state_dict()
+    assert all(torch.equal(value, expected[key]) for key, value in found.items())
+
+
+def test_a_checkpoint_of_another_shape_is_refused(tmp_path: Path) -> None:
+    run(tmp_path / "v2", recipe(epochs=1))
+    path = str(tmp_path / "v2" / "best.safetensors")
+    for changed in ({"hidden_dims": [8]}, {"name": "v1", "features_per_stage": 8}):
+        how = recipe(start_from=path)
+        kind = CONFIGS[how.model.name if "name" not in changed else "v1"]
+        shape = {**TINY, **{key: value for key, value in changed.items() if key != "name"}}
+        other = replace(how, model=kind.from_dict(shape))
+        with pytest.raises(CheckpointError, match="another model"):
+            trainer(tmp_path / "other", other)
 
 
 def test_a_folder_of_another_recipe_or_a_damaged_state_is_refused(tmp_path: Path) -> None:

@@ -79,7 +79,10 @@ class FitRecipe:
         high=0.99999,
     )
     start_from: str = key(
-        "checkpoint whose weights are gone on from", "", pattern=_PATH, shape="a path"
+        "checkpoint whose weights are gone on from; of the other model, its encoder's",
+        "",
+        pattern=_PATH,
+        shape="a path",
     )
     threads: int = key("of torch; 0 takes all cores", 0, low=0, high=1024)
 

@@ -23,13 +23,13 @@ from umamba_rt.errors import CheckpointError, UnavailableError
 from umamba_rt.models.checkpoint import save
 from umamba_rt.models.config import V1Config
 from umamba_rt.models.facts import CheckpointFacts, Preprocessing, training_text
-from umamba_rt.models.loading import load
 from umamba_rt.models.readout import magnitude_of
 from umamba_rt.models.state import Model, build
 from umamba_rt.training.loss import curve_target, estimate_loss
 from umamba_rt.training.recipe import FitRecipe, Recipe
 from umamba_rt.training.sampler import Sampler, TrainingBatch
 from umamba_rt.training.selection import DevError, DevSet
+from umamba_rt.training.start import start_from
 
 _T = TypeVar("_T")
 _EVALUATION_BATCH = 64
@@ -80,7 +80,7 @@ class Trainer:
         torch.manual_seed(recipe.fit.seed)
         self._model = build(recipe.model)
         if recipe.fit.start_from:
-            _start_from(self._model, Path(recipe.fit.start_from))
+            start_from(self._model, Path(recipe.fit.start_from))
         self._kept = copy.deepcopy(self._model)
         self._optimiser = torch.optim.AdamW(
             self._model.parameters(),
@@ -277,14 +277,6 @@ def _follow(kept: Model, model: Model, decay: float) -> None:
 def _tensors(inputs: ModelInput) -> list[Tensor]:
     arrays = [inputs.samples] if inputs.amplitude is None else [inputs.samples, inputs.amplitude]
     return [torch.from_numpy(array) for array in arrays]
-
-
-def _start_from(model: Model, path: Path) -> None:
-    found = load(path)
-    if found.config != model.config:
-        details = (f"found {found.config}", f"expected {model.config}")
-        raise CheckpointError(str(path), "is of another model than the recipe's", details)
-    model.load_state_dict(found.state_dict())
 
 
 def _ahead(items: Iterator[_T]) -> Iterator[_T]:
