@@ -65,6 +65,8 @@ def evaluate_windows(argv: list[str]) -> int:
     """Evaluate one model; prints the headline."""
     parser = windows_parser()
     arguments = parser.parse_args(argv)
+    if arguments.threads is not None and arguments.threads < 1:
+        parser.error("--threads must be 1 or more")
     if arguments.noise_archive is None:
         for name in ("noise_start", "noise_end", "inventory"):
             if getattr(arguments, name) is not None:
