@@ -130,7 +130,9 @@ def has_step(levels: Levels) -> bool:
     both = np.concatenate((levels.mean, -levels.mean, levels.deviation))
     left = np.maximum.accumulate(both, axis=1)[:, before]
     right = np.maximum.accumulate(both[:, ::-1], axis=1)[:, ::-1][:, after]
-    (high_l, deep_l, loud_l), (high_r, deep_r, loud_r) = np.split(left, 3), np.split(right, 3)
+    count = len(levels.mean)
+    high_l, deep_l, loud_l = left[:count], left[count : 2 * count], left[2 * count :]
+    high_r, deep_r, loud_r = right[:count], right[count : 2 * count], right[2 * count :]
     jump = np.maximum(-deep_r - high_l, -deep_l - high_r)
     spread = np.maximum(high_l + deep_l, high_r + deep_r)
     limit = STEP_RATIO * np.maximum(spread, np.maximum(loud_l, loud_r))

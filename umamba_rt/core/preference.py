@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from itertools import takewhile
 from typing import Literal, TypeAlias
 
 from umamba_rt.core.ids import EMPTY_LOCATION, GroupId
@@ -88,9 +89,7 @@ class Roster:
         Returns:
             None where the sensor itself is, which is then remembered.
         """
-        for other in self._ranked:
-            if other == group:
-                break
+        for other in takewhile(group.__ne__, self._ranked):
             if now_ns - self._proved_ns[other] <= self.patience_ns:
                 return other
         if self._served is not None and self._served[1] != group and first <= self._served[0]:

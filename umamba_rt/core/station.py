@@ -18,10 +18,18 @@ class ComponentSet:
 
     A channel is let in as long as one scheme holds it together with all those before it: of a
     station that sends Z, N, E and also 1 and 2, whichever horizontal comes first decides.
+
+    Attributes:
+        codes: subsource codes of the channels, in the places Z N E, as in ``ZNE``, ``Z12``, ``Z``.
+        missing: names of the places still empty, as in ``NE``.
+        rows: rows of the places that are filled, in the order Z N E.
+        is_vertical_only: a Z is all that has come.
+        needs_orientation: the codes say nothing of where the channels point.
     """
 
     def __init__(self) -> None:
         self._codes: list[str] = []
+        self._settle()
 
     def claim(self, source_id: SourceId) -> int | None:
         """The row of a channel, 0 to 2, or None where it fits none."""
@@ -30,35 +38,15 @@ class ComponentSet:
             if not any({*self._codes, code} <= set(scheme) for scheme in SCHEMES):
                 return None
             self._codes.append(code)
+            self._settle()
         return self._codes.index(code)
 
-    @property
-    def _scheme(self) -> str:
-        """The first scheme that holds all channels so far."""
-        return next(scheme for scheme in SCHEMES if set(self._codes) <= set(scheme))
-
-    @property
-    def codes(self) -> str:
-        """Subsource codes of the channels, in the places Z N E, as in ``ZNE``, ``Z12`` or ``Z``."""
-        return "".join(code for code in self._scheme if code in self._codes)
-
-    @property
-    def missing(self) -> str:
-        """Names of the places still empty, as in ``NE``."""
-        places = zip(COMPONENT_ORDER, self._scheme, strict=True)
-        return "".join(name for name, code in places if code not in self._codes)
-
-    @property
-    def rows(self) -> tuple[int, ...]:
-        """Rows of the places that are filled, in the order Z N E."""
-        return tuple(self._codes.index(code) for code in self.codes)
-
-    @property
-    def is_vertical_only(self) -> bool:
-        """Whether a Z is all that has come."""
-        return self._codes == ["Z"]
-
-    @property
-    def needs_orientation(self) -> bool:
-        """Whether the codes say nothing of where the channels point."""
-        return self._scheme in _NEED_ORIENTATION
+    def _settle(self) -> None:
+        """Set what is asked for at every record and changes three times at most."""
+        scheme = next(scheme for scheme in SCHEMES if set(self._codes) <= set(scheme))
+        places = list(zip(COMPONENT_ORDER, scheme, strict=True))
+        self.codes = "".join(code for code in scheme if code in self._codes)
+        self.missing = "".join(name for name, code in places if code not in self._codes)
+        self.rows = tuple(self._codes.index(code) for code in self.codes)
+        self.is_vertical_only = self._codes == ["Z"]
+        self.needs_orientation = scheme in _NEED_ORIENTATION
