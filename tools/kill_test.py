@@ -32,7 +32,7 @@ TOOLS = Path(__file__).parent
 MAGNITUDE_TOLERANCE = 1e-5
 DETERMINISTIC = ("window_start", "window_end", "quality", "model", "station")
 # Silence of a daemon that is ready after which a run is taken to have ended, s.
-QUIET_S = 30.0
+QUIET_S = 60.0
 # A daemon takes 3 s to start, and a minute on a machine that has no time for it.
 LONGEST_START_S = 300.0
 # After the last window that is expected: time for one that must not come, s.
