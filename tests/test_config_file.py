@@ -9,6 +9,8 @@ import pytest
 from tests.support import ROOT
 from umamba_rt.config import Config, SeedLinkConfig
 from umamba_rt.config_file import load, parse, render_default
+from umamba_rt.core.preference import Preference
+from umamba_rt.core.withhold import NOTHING_WITHHELD, WithholdRules
 from umamba_rt.errors import ConfigError, UnavailableError
 
 GOOD = """
@@ -189,3 +191,68 @@ def test_extreme_values_are_mistakes_not_crashes(text: str) -> None:
 def test_station_codes_may_hold_dashes() -> None:
     text = '[[seedlink]]\nserver = "a"\nstreams = ["XX_ST-1:HH?"]'
     assert parse(text, {}, where="test.toml").seedlink[0].streams == ("XX_ST-1:HH?",)
+
+
+STATIONS = """
+[window]
+fill = "zero"
+[stations]
+vertical_only = "repeat-z"
+serve = "per-instrument"
+prefer = ["00.HH", "--.B?", "*"]
+serve_all = ["CI_W*"]
+[quality]
+withhold = ["flat", "dc_step"]
+min_timing_quality = 40
+"""
+
+
+def test_stations_and_quality_reach_the_core() -> None:
+    pipeline = parse(STATIONS, {}, where="test.toml").pipeline
+    assert pipeline.preference == Preference("per-instrument", ("00.HH", "--.B?", "*"), ("CI_W*",))
+    assert pipeline.withhold == WithholdRules(frozenset({"flat", "dc_step"}), 40)
+    rules = pipeline.sensor_rules
+    assert (rules.fill, rules.vertical_only, rules.window.max_gap) == ("zero", "repeat-z", 50)
+
+
+def test_by_default_all_sensors_are_served_and_nothing_is_withheld() -> None:
+    pipeline = parse("", {}, where="test.toml").pipeline
+    assert pipeline.preference == Preference("all", ("HH", "BH", "EH", "HN"))
+    assert pipeline.withhold == NOTHING_WITHHELD
+    assert (pipeline.fill, pipeline.vertical_only) == ("linear", "skip")
+
+
+def test_without_filling_no_gap_is_allowed() -> None:
+    config = parse('[window]\nfill = "none"\nmax_gap_s = 0.5', {}, where="test.toml")
+    assert config.pipeline.rules.max_gap == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('[window]\nfill = "cubic"', "window.fill"),
+        ('[stations]\nserve = "best"', "stations.serve"),
+        ("[stations]\nprefer = []", "stations.prefer"),
+        ('[stations]\nprefer = ["H.H.H"]', "stations.prefer"),
+        ('[stations]\nserve_all = ["CI"]', "stations.serve_all"),
+        ('[quality]\nwithhold = ["spike"]', "quality.withhold"),
+        ('[quality]\nwithhold = "flat"', "quality.withhold"),
+        ("[quality]\nmin_timing_quality = 101", "quality.min_timing_quality"),
+    ],
+)
+def test_mistakes_about_stations_and_quality_name_their_key(text: str, key: str) -> None:
+    assert list(problems(text)) == [key]
+
+
+def test_an_empty_list_is_good_only_where_it_is_the_default() -> None:
+    config = parse("[quality]\nwithhold = []\n[stations]\nserve_all = []", {}, where="test.toml")
+    assert (config.quality.withhold, config.stations.serve_all) == ((), ())
+    ((_, expected),) = problems("[stations]\nprefer = []").values()
+    assert expected == 'a list of "CODE" or "LOCATION.CODE", as in "HH" or "00.B?"'
+
+
+def test_lists_can_be_set_by_the_environment() -> None:
+    names = {"UMAMBA_RT_QUALITY__WITHHOLD": '["clipped"]', "UMAMBA_RT_STATIONS__SERVE": "preferred"}
+    config = parse("", names, where="test.toml")
+    assert config.quality.withhold == ("clipped",)
+    assert config.stations.serve == "preferred"
