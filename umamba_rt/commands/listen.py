@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Any
 
 import zmq
 
@@ -68,14 +69,23 @@ def _magnitude(message: FeedMessage) -> str:
     quality, latency, model = body["quality"], body["latency"], body["model"]
     snr = "   -" if quality["snr_db"] is None else f"{quality['snr_db']:4.0f}"
     marks = [] if model["trained"] else ["UNTRAINED"]
-    marks += ["clipped"] if quality["clipped"] else []
-    marks += [] if quality["complete"] else [f"filled {quality['filled_s']:g} s"]
+    marks += _faults(quality)
     return (
         f"{message.sensor:<18} {model['name']}  {body['window_end'][11:22]}  "
         f"M {body['magnitude']:6.2f}  snr {snr} dB  {quality['components']:<3}  "
         f"data {latency['data_s']:7.2f} s  sent {latency['processing_ms']:6.1f} ms  "
         f"{' '.join(marks)}"
     ).rstrip()
+
+
+def _faults(quality: dict[str, Any]) -> list[str]:
+    """What a person should see at a glance; a feed of an older daemon says less."""
+    marks = ["clipped"] if quality["clipped"] else []
+    marks += [] if quality["complete"] else [f"filled {quality['filled_s']:g} s"]
+    marks += [f"flat {quality['flat_s']:g} s"] if quality.get("flat_s") else []
+    marks += [f"{quality['spikes']} spikes"] if quality.get("spikes") else []
+    marks += ["step"] if quality.get("dc_step") else []
+    return marks + list(quality.get("record_flags", []))
 
 
 def _as_json(message: FeedMessage) -> str:
