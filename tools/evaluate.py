@@ -77,19 +77,21 @@ def evaluate_windows(argv: list[str]) -> int:
 def _evaluate_windows(arguments: argparse.Namespace) -> int:
     from umamba_rt.errors import UnavailableError
     from umamba_rt.io.archive import ArchiveChoice
+    from umamba_rt.models.shipped import shipped
     from umamba_rt.training.evaluation_run import NoiseArchive, Request, run_evaluation
 
     noise = None
     if arguments.noise_archive is not None:
         choice = ArchiveChoice(arguments.noise_start, arguments.noise_end)
         noise = NoiseArchive(tuple(arguments.noise_archive), choice, arguments.inventory)
-    if arguments.checkpoint is None:
-        raise UnavailableError("--checkpoint", "the package holds no trained weights yet: name one")
+    checkpoint = arguments.checkpoint or shipped("v2")
+    if checkpoint is None:
+        raise UnavailableError("--checkpoint", "the package has no weights of V2: name a file")
     summary = run_evaluation(
         Request(
             dataset=arguments.dataset,
             split=arguments.split,
-            checkpoint=arguments.checkpoint,
+            checkpoint=checkpoint,
             output=arguments.output,
             seconds_after_p=arguments.seconds_after_p,
             baseline_dataset=arguments.baseline_dataset or arguments.dataset,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import hashlib
 import importlib.util
 import io
 import json
@@ -19,6 +20,7 @@ from tests.training.seisbench_folders import row, write_folder
 from umamba_rt.models.checkpoint import save
 from umamba_rt.models.facts import CheckpointFacts, Preprocessing
 from umamba_rt.models.seeded import untrained
+from umamba_rt.models.shipped import shipped
 
 TOOL = Path(__file__).parents[2] / "tools" / "evaluate.py"
 
@@ -133,7 +135,6 @@ def test_headline_and_baselines_may_be_of_another_time_and_data_set(
     ("arguments", "status", "message"),
     [
         (("--output", "x"), 64, "--dataset"),
-        (("--dataset", "nowhere", "--output", "x"), 69, "--checkpoint"),
         (("--dataset", "nowhere", "--output", "x", "--checkpoint", "c"), 69, "nowhere: no such"),
         (("--dataset", "d", "--output", "x", "--split", "most"), 64, "invalid choice"),
         (("--dataset", "d", "--output", "x", "--seconds-after-p", "0"), 64, "number of seconds"),
@@ -141,10 +142,29 @@ def test_headline_and_baselines_may_be_of_another_time_and_data_set(
         (("--dataset", "d", "--output", "x", "--noise-end", "2020-01-01"), 64, "--noise-archive"),
     ],
 )
-def test_wrong_command_line_is_told(arguments: tuple[str, ...], status: int, message: str) -> None:
+def test_wrong_command_line_is_told(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    status: int,
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)  # the folder for the report is made before the data are read
     done = run(*arguments)
     assert done.returncode == status
     assert message in done.stderr
+
+
+def test_without_a_checkpoint_the_packages_own_is_taken(tmp_path: Path, dataset: Path) -> None:
+    done = run("--dataset", dataset, "--output", tmp_path / "out")
+    own = shipped("v2")
+    if own is None:
+        assert done.returncode == 69
+        assert "--checkpoint: the package has no weights of V2" in done.stderr
+        return
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert metrics["source"]["model"]["sha256"] == hashlib.sha256(own.read_bytes()).hexdigest()
 
 
 def test_data_set_without_a_needed_column_ends_with_78(tmp_path: Path) -> None:
