@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from umamba_rt.core.amplitude import (
     FLOOR,
     N_AMPLITUDE,
+    N_SECONDS,
     REFERENCE,
     SCALE,
     SECOND_BANDS_HZ,
@@ -31,8 +32,9 @@ def levels_of(
     """Features of one window back in physical units, components last."""
     values = 10.0 ** (feature[:-3].astype(float) / SCALE) * REFERENCE - FLOOR
     rows = values.reshape(-1, 3)
-    edges = np.cumsum([N_BANDS, 3, N_SECOND_BANDS, N_SECOND_BANDS])
-    names = ("bands", "peaks", "loudest", "quiet")
+    sizes = [N_BANDS, 3, N_SECOND_BANDS, N_SECOND_BANDS, N_SECOND_BANDS * N_SECONDS]
+    edges = np.cumsum(sizes)
+    names = ("bands", "peaks", "loudest", "quiet", "seconds")
     starts = [0, *edges[:-1]]
     return {name: rows[a:b] for name, a, b in zip(names, starts, edges, strict=True)}
 
@@ -72,6 +74,26 @@ def test_quiet_and_loud_seconds_are_told_apart() -> None:
     ratio = levels["loudest"] / levels["quiet"]
     assert (ratio > 200).all()
     assert (ratio < 5000).all()
+
+
+def test_each_second_has_its_own_levels_the_last_one_last() -> None:
+    noise = np.random.default_rng(0).normal(0, 1e-7, (3, N))
+    noise[1, 2401:2501] *= 1000
+    (feature,) = amplitude_features(noise[None], [Calibration("m/s", (1.0,) * 3)])
+    seconds = levels_of(feature)["seconds"].reshape(N_SECOND_BANDS, N_SECONDS, 3)
+    # Samples 2401 to 2500 are the sixth second from the end.
+    assert (seconds[..., 1].argmax(axis=1) == N_SECONDS - 6).all()
+    middle = seconds[3:, 5:20, :]
+    assert middle.max() / middle.min() < 5
+
+
+def test_a_shorter_window_repeats_its_first_second() -> None:
+    window = np.random.default_rng(4).normal(0, 1e-6, (1, 3, 1001))
+    (feature,) = amplitude_features(window, [Calibration("m/s", (1.0,) * 3)])
+    assert feature.shape == (N_AMPLITUDE,)
+    seconds = levels_of(feature)["seconds"].reshape(N_SECOND_BANDS, N_SECONDS, 3)
+    assert (seconds[:, :21] == seconds[:, :1]).all()
+    assert (seconds[:, 21] != seconds[:, 20]).any()
 
 
 @given(factor=st.floats(1e-3, 1e9), seed=st.integers(0, 100))

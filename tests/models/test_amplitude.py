@@ -31,7 +31,8 @@ def model_of(name: ModelName) -> Model:
 
 def test_head_and_bottleneck_grow_by_the_features_alone() -> None:
     assert count_parameters(UMambaV2(amplitude_features=True)) == 191_313 + N_AMPLITUDE * 128
-    assert count_parameters(UMambaV1(amplitude_features=True)) == 230_425 + (N_AMPLITUDE + 1) * 64
+    perceptron = (N_AMPLITUDE + 1) * 128 + 129 * 64
+    assert count_parameters(UMambaV1(amplitude_features=True)) == 230_425 + perceptron
 
 
 @pytest.mark.parametrize("name", ["v1", "v2"])

@@ -72,7 +72,10 @@ class UMambaV1(nn.Module):
         self.encoder = UMambaEncoder.from_config(self.config)
         self.decoder = UMambaDecoder.from_config(self.config)
         if self.config.amplitude_features:
-            self.amplitude = nn.Linear(N_AMPLITUDE, self.config.features_per_stage[-1])
+            width = self.config.features_per_stage[-1]
+            self.amplitude = nn.Sequential(
+                nn.Linear(N_AMPLITUDE, 2 * width), nn.LeakyReLU(), nn.Linear(2 * width, width)
+            )
 
     def forward(self, x: Tensor, amplitude: Tensor | None = None) -> Tensor | tuple[Tensor, ...]:
         """Estimate the magnitude at each sample.
