@@ -107,8 +107,49 @@ def _evaluate_windows(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def evaluate_replay(argv: list[str]) -> int:
+    """Set the estimates of a replay against a catalogue; prints the table."""
+    parser = Parser(
+        prog="evaluate.py replay",
+        description="What each earthquake of a catalogue read in a replay, second by second.",
+    )
+    parser.add_argument("estimates", type=Path, help="OUT.jsonl of tools/replay.py --direct")
+    parser.add_argument("--catalogue", type=Path, required=True, metavar="FILE", help="QuakeML")
+    parser.add_argument("--inventory", type=Path, required=True, metavar="FILE", help="StationXML")
+    parser.add_argument(
+        "--min-magnitude", type=float, default=3.5, metavar="M", help="(%(default)g)"
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="for the report")
+    arguments = parser.parse_args(argv)
+    return guarded("evaluate.py", lambda: _evaluate_replay(arguments))
+
+
+def _evaluate_replay(arguments: argparse.Namespace) -> int:
+    from umamba_rt.errors import UnavailableError
+    from umamba_rt.io.stationxml import read_inventory
+    from umamba_rt.training import replay_report
+    from umamba_rt.training.catalogue import read_catalogue
+    from umamba_rt.training.replay_estimates import ReplayedCatalogue, read_estimates
+
+    joined = ReplayedCatalogue(
+        read_estimates(arguments.estimates),
+        read_catalogue(arguments.catalogue).events,
+        read_inventory(arguments.inventory),
+    )
+    curves = joined.curves(arguments.min_magnitude)
+    text = replay_report.markdown(curves, joined.quiet())
+    try:
+        arguments.output.mkdir(parents=True, exist_ok=True)
+        (arguments.output / "replay.md").write_text(text, encoding="utf-8")
+        replay_report.plot(curves, arguments.output / "replay.png")
+    except OSError as error:
+        raise UnavailableError(str(arguments.output), error.strerror or str(error)) from error
+    print(text, end="")
+    return 0
+
+
 # What else can be evaluated, by the first word of the command line.
-VERBS: Mapping[str, Callable[[list[str]], int]] = {}
+VERBS: Mapping[str, Callable[[list[str]], int]] = {"replay": evaluate_replay}
 
 
 def main(argv: list[str] | None = None) -> int:

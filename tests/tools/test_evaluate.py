@@ -202,3 +202,29 @@ def test_noise_may_come_from_an_archive(tmp_path: Path, dataset: Path) -> None:
     assert not done.stderr
     noise = json.loads((tmp_path / "o" / "metrics.json").read_text())["noise"]
     assert noise["n"] == 12  # side by side from 16:50 on
+
+
+@needs_shared
+def test_a_replay_is_set_against_its_catalogue(tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    body = {
+        "station": {"network": "CI", "station": "CCC", "location": "--", "band_source": "HH"},
+        "window_end": "2019-07-04T16:55:00.000000Z",
+        "magnitude": 0.5,
+        "quality": {"snr_db": 3.0, "clipped": False},
+        "model": {"name": "v2"},
+    }
+    out.write_text(json.dumps(body) + "\n")
+    ridgecrest = SHARED / "data" / "ridgecrest"
+    done = run(
+        "replay", out, "--catalogue", ridgecrest / "catalogue.xml",
+        "--inventory", ridgecrest / "stations.xml", "--min-magnitude", "6",
+        "--output", tmp_path / "report",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "2019-07-04T17:33:49 | 6.40" in done.stdout
+    assert (tmp_path / "report" / "replay.md").read_text() == done.stdout
+    missing = run(
+        "replay", tmp_path / "none", "--catalogue", out, "--inventory", out, "--output", out
+    )
+    assert missing.returncode == 69
