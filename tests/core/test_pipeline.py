@@ -208,3 +208,11 @@ def test_windows_carry_the_calibration_of_their_time() -> None:
     known = Calibration("m/s", (4.0, 5.0, 6.0))
     assert [window.calibration for window in outcome.windows] == [known, COUNTS, COUNTS]
     assert [window.quality.unit for window in outcome.windows] == ["m/s", "counts", "counts"]
+
+
+def test_segments_refused_elsewhere_for_their_times_are_counted() -> None:
+    pipeline = Pipeline(SHORT)
+    pipeline.refuse_future(0)
+    assert pipeline.counts == {}
+    pipeline.refuse_future(3)
+    assert pipeline.counts == {Reason.SEGMENTS: 3, Reason.FUTURE: 3}

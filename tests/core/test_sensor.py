@@ -363,3 +363,31 @@ def test_a_resampled_station_gives_windows_of_its_native_rate(rate_hz: float) ->
     assert offsets(cuts) == list(range(0, 1700 if rate_hz == 50.0 else 200, 100))
     assert {w.quality.native_rate_hz for w in windows(cuts)} == {rate_hz}
     assert all(w.quality.complete for w in windows(cuts))
+
+
+def test_a_resumed_sensor_goes_on_behind_the_last_window() -> None:
+    target = sensor()
+    assert target.next_first is None
+    target.resume_after(START + 200)
+    assert offsets(feed(target, record_list(1000))) == [300, 400, 500, 600]
+    assert target.next_first == START + 700
+
+
+def test_a_tick_places_what_a_channel_held_back() -> None:
+    target = sensor(WindowRules(length=301, hop=100, max_wait_ns=30 * NS_PER_S, max_gap=50))
+    rate_hz, cuts = 50.0, []
+    for code in "ZNE":
+        source_id = SourceId("CI", "CCC", "", "B", "H", code)
+        # The second record comes behind a gap of 0.3 s that is still waited for.
+        for begin, end in ((0, 200), (215, 400)):
+            start_ns = now(0) + round(begin * 1e9 / rate_hz)
+            found = Segment(source_id, start_ns, rate_hz, TRUTH[0, begin:end])
+            cut = target.accept(found, now(800))
+            assert cut is not None
+            cuts.append(cut)
+    before = offsets(cuts)
+    later = target.tick(now(800) + 11 * NS_PER_S)
+    final = target.tick(now(800) + 42 * NS_PER_S)
+    # The reorder time is over after 10 s; 30 s later the gap's samples are done without.
+    assert before + offsets([later, final]) == [0, 100, 200, 300, 400]
+    assert offsets([later, final]) != []

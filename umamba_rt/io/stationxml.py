@@ -87,13 +87,12 @@ def _root_name(file: Path) -> str | None:
     """Name of the root element without its namespace, or None where the file is no XML."""
     try:
         with file.open("rb") as source:
-            for _, element in ET.iterparse(source, events=("start",)):
-                return str(element.tag).rpartition("}")[2]
+            _, root = next(ET.iterparse(source, events=("start",)))
     except ET.ParseError:
         return None
     except OSError as error:
         raise UnavailableError(str(file), error.strerror or str(error)) from error
-    return None
+    return str(root.tag).rpartition("}")[2]
 
 
 def _parse(file: Path, notes: list[str]) -> Iterator[Any]:
