@@ -198,6 +198,55 @@ def test_a_gap_of_a_day_is_crossed_and_the_short_end_behind_it_is_used() -> None
     assert target.pipeline.counts[Reason.SEGMENTS] == len(short)
 
 
+def test_a_rate_that_changes_is_counted_and_costs_no_window() -> None:
+    cut_ns = START_NS + 40 * NS_PER_S
+    before, after = records(40, 100.0), records(60, 50.0)
+    after = [shift_payload(payload, 40) for payload in after]
+    assert MS3Record.parse(after[0]).starttime == cut_ns
+    target = replayed()
+    windows = run(target, [*before, *after])
+    counts = target.pipeline.counts
+    assert counts[Reason.RATE_CHANGED] == 3
+    assert counts[Reason.WITHHELD_GAP] == 0
+    assert len(windows) > 65
+    assert {w.quality.native_rate_hz for w in windows} == {100.0, 50.0}
+    assert all(w.quality.complete for w in windows)
+
+
+MONTH_NS = 1_514_764_800 * NS_PER_S  # 2018-01-01: no leap second that libmseed knows of
+LEAP_BITS = {1: 0x10, -1: 0x20}  # SEED 2.4, activity flags
+
+
+@pytest.mark.parametrize("rate_hz", [100.0, 50.0, 200.0])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_leap_second_withholds_no_window_and_gives_none_twice(rate_hz: float, sign: int) -> None:
+    begin_ns = MONTH_NS - 45 * NS_PER_S + 4_000_000
+    leap_ns = MONTH_NS - (NS_PER_S if sign < 0 else 0)
+    channels = []
+    for code in "ZNE":
+        random = np.random.default_rng(ord(code))
+        samples = random.integers(-900, 900, round(90 * rate_hz)).astype(np.int32)
+        segment = Segment(SourceId("CI", "CCC", "", "H", "H", code), begin_ns, rate_hz, samples)
+        payloads = []
+        for record in pack_segment(segment):
+            payload = bytearray(record.payload)
+            # A record that begins in the added second is stamped 23:59:60, here as 00:00:00.
+            if record.start_ns >= leap_ns + (NS_PER_S if sign > 0 else 0):
+                payload = bytearray(shift_payload(record.payload, -sign))
+            elif record.end_ns >= leap_ns:
+                payload[36] |= LEAP_BITS[sign]
+            payloads.append(bytes(payload))
+        channels.append(payloads)
+    target = replayed()
+    windows = run(target, merged(*channels))
+    firsts = [window.first for window in windows]
+    assert firsts == list(range(firsts[0], firsts[0] + 100 * len(firsts), 100))
+    assert len(firsts) in range(58 - 2 * sign, 63)
+    assert all(window.quality.complete for window in windows[1:])
+    counts = target.pipeline.counts
+    assert counts[Reason.WITHHELD_GAP] == counts[Reason.CONFLICTING] == counts[Reason.LATE] == 0
+
+
 def test_a_header_that_claims_a_slow_rate_does_not_move_the_clock() -> None:
     stream = station("CCC", 40)
     slow = bytearray(packed("HHZ", 4, START_NS + 20 * NS_PER_S)[0])
