@@ -112,10 +112,7 @@ class Scene:
         self.feed = Subscriber(feed, timeout_s=0.05)
         while self.feed.receive() is None:
             self.daemon.check()
-        words = [str(path) for path in options.archive]
-        for name in ("start", "end", "select"):
-            words += [f"--{name}", getattr(options, name)] if getattr(options, name) else []
-        serve = [sys.executable, str(TOOLS / "replay.py"), *words, "--port", str(port)]
+        serve = [sys.executable, str(TOOLS / "replay.py"), *_choice(options), "--port", str(port)]
         serve += ["--speed", options.speed, "--linger", "600"]
         self.server = Process(serve, folder / "server.log", dict(os.environ))
         self.log = folder / "daemon.log"
@@ -143,8 +140,12 @@ def main() -> int:
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(10**9)
     rng = random.Random(seed)
     print(f"seed {seed}", flush=True)
-    with _scratch(options) as folder, _scene(folder, "undisturbed", options) as scene:
-        expected, _ = _listen(scene, None, [])
+    if options.direct:
+        with _scratch(options) as folder:
+            expected = _direct(folder, options)
+    else:
+        with _scratch(options) as folder, _scene(folder, "undisturbed", options) as scene:
+            expected, _ = _listen(scene, None, [])
     print(f"undisturbed: {len(expected)} windows", flush=True)
     rounds = []
     for number in range(options.rounds):
@@ -236,6 +237,23 @@ def _listen(
             return windows, doubled
 
 
+def _direct(folder: Path, options: argparse.Namespace) -> Windows:
+    """The undisturbed run without sockets: the same core, in seconds."""
+    config, output = folder / "direct.toml", folder / "direct.jsonl"
+    config.write_text(_config(1, "tcp://127.0.0.1:1", options, None), encoding="utf-8")
+    command = [sys.executable, str(TOOLS / "replay.py"), "--direct", *_choice(options)]
+    subprocess.run([*command, "--config", str(config), "--output", str(output)], check=True)
+    bodies = [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
+    return {_key(body): body for body in bodies}
+
+
+def _choice(options: argparse.Namespace) -> list[str]:
+    words = [str(path) for path in options.archive]
+    for name in ("start", "end", "select"):
+        words += [f"--{name}", getattr(options, name)] if getattr(options, name) else []
+    return words
+
+
 def _key(body: dict[str, Any]) -> Key:
     sensor = ".".join(body["station"].values())
     return body["model"]["name"], sensor, body["window_start"], body["revision"]
@@ -292,6 +310,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--speed", default="10", help="of the replay, a number or max")
     for name in ("--start", "--end", "--select"):
         parser.add_argument(name, help="as of tools/replay.py")
+    parser.add_argument(
+        "--direct", action="store_true", help="take a direct replay for the undisturbed run"
+    )
     parser.add_argument("--streams", nargs="+", help="asked for; default *_*")
     parser.add_argument("--protocol", choices=("auto", "v3", "v4"), default="auto")
     parser.add_argument("--rounds", type=int, default=1)
