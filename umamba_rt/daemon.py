@@ -6,8 +6,6 @@ import asyncio
 import math
 import os
 import signal
-import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -19,6 +17,7 @@ from umamba_rt.core.inventory import EMPTY, Inventory
 from umamba_rt.core.pipeline import Outcome, Pipeline
 from umamba_rt.engine.base import Engine
 from umamba_rt.errors import ModelError, RecordError, UnavailableError
+from umamba_rt.figures import Figures
 from umamba_rt.ingest import DataClock, Ingest
 from umamba_rt.io.clock import WallClock
 from umamba_rt.io.log import RateLimit
@@ -29,7 +28,7 @@ from umamba_rt.io.seedlink import SeedLinkReader
 from umamba_rt.overview import Overview
 from umamba_rt.resume import Resume
 from umamba_rt.state_directory import state_directory
-from umamba_rt.wire.message import Heartbeat, Magnitude, status_of
+from umamba_rt.wire.message import Magnitude, status_of
 from umamba_rt.worker import Task, WindowQueue, Worker, now_ns
 
 _TICK_S = 0.25
@@ -73,7 +72,6 @@ class Daemon:
             self._room_was_made,
             max_age_s=config.model.max_queue_s if self._live else math.inf,
         )
-        self._left_at_end = 0
         feed = config.publisher
         self.publisher = Publisher(
             feed.address,
@@ -91,7 +89,7 @@ class Daemon:
             self._readers,
             models,
             clock.now_ns,
-            self._figures,
+            lambda: self._figures.now(),
         )
         self._query = self._make_query()
         self._worker = Worker(
@@ -101,8 +99,17 @@ class Daemon:
             batch_size=config.model.batch_size,
             on_failure=self._model_failed,
         )
+        self._figures = Figures(
+            config.run.mode,
+            self._ingest,
+            self._readers,
+            self._queue,
+            self._worker,
+            self.publisher,
+            self._query,
+            self._resume,
+        )
         self._failure: ModelError | None = None
-        self._started_s = time.monotonic()
 
     async def run(self, asked_to_end: Callable[[], bool] = lambda: False) -> int:
         """Run until SIGTERM, SIGINT or ``stop``.
@@ -162,14 +169,14 @@ class Daemon:
         notify("STOPPING=1")
         await _cancel(tasks)
         await asyncio.to_thread(self._worker.stop, self._config.run.drain_s)
-        self._left_at_end += len(self._queue)
-        self.publisher.send(self._heartbeat())
+        self._figures.left_at_end += len(self._queue)
+        self.publisher.send(self._figures.heartbeat())
         if self._resume:
             await self._resume.end()
         self.publisher.close()
         if self._query:
             self._query.close()
-        self._log.info("stopped", windows_left=self._left_at_end, sent=self.publisher.sent)
+        self._log.info("stopped", windows_left=self._figures.left_at_end, sent=self.publisher.sent)
 
     async def _read(self, reader: SeedLinkReader) -> None:
         turn = 0
@@ -208,7 +215,7 @@ class Daemon:
                 try:
                     await self._wait_for_room()
                 except asyncio.CancelledError:
-                    self._left_at_end += len(outcome.windows) - position
+                    self._figures.left_at_end += len(outcome.windows) - position
                     raise
             self._queue.put(Task(window, arrived_ns))
 
@@ -226,52 +233,10 @@ class Daemon:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(self._config.run.heartbeat_s)
-            beat = self._heartbeat()
+            beat = self._figures.heartbeat()
             self.publisher.send(beat)
             online = beat.stations.get("online", 0)
             notify(f"STATUS={online} stations online, {beat.queue_depth} windows waiting")
-
-    def _heartbeat(self) -> Heartbeat:
-        return Heartbeat(
-            uptime_s=self._uptime_s(),
-            stations=self._states(),
-            queue_depth=len(self._queue),
-            worst_data_latency_s=self._worker.take_worst_data_latency_s(),
-            counts=self._counts(),
-        )
-
-    def _figures(self) -> dict[str, object]:
-        """The heartbeat's figures, for who asks between two of them."""
-        return {
-            "mode": self._config.run.mode,
-            "uptime_s": self._uptime_s(),
-            "states": self._states(),
-            "queue_depth": len(self._queue),
-            "counts": self._counts(),
-        }
-
-    def _uptime_s(self) -> float:
-        return round(time.monotonic() - self._started_s, 3)
-
-    def _states(self) -> dict[str, int]:
-        """Number of sensors in each state."""
-        latest = [sensor.state.latest for sensor in self._ingest.pipeline.sensors.values()]
-        return dict(Counter(str(change.state) for change in latest if change is not None))
-
-    def _counts(self) -> dict[str, int]:
-        queries = self._query.counts if self._query else {}
-        return {
-            "records": self._ingest.records,
-            "records_refused": self._ingest.records_refused,
-            "server_connects": sum(reader.counts.connects for reader in self._readers),
-            "server_failures": sum(reader.counts.failures for reader in self._readers),
-            **{reason.value: n for reason, n in self._ingest.pipeline.counts.items()},
-            **{reason.value: n for reason, n in self._worker.counts.items()},
-            "windows_dropped_overload": self._queue.dropped,
-            "windows_left_at_end": self._left_at_end,
-            "state_saves_failed": self._resume.failures if self._resume else 0,
-            **{f"queries_{outcome}": n for outcome, n in queries.items()},
-        }
 
     def _room_was_made(self) -> None:
         self._loop.call_soon_threadsafe(self._room.set)

@@ -212,8 +212,9 @@ def test_flood_leaves_the_loop_and_others_their_turn() -> None:
             return sorted(waits)[10], max(lates)
 
     wait_s, late_s = asyncio.run(run())
-    assert wait_s < 0.2
-    assert late_s < 0.2
+    # 5 ms and 10 ms on a quiet machine.
+    assert wait_s < 1.0
+    assert late_s < 1.0
 
 
 def test_peers_that_do_not_read_hold_a_bounded_number_of_answers() -> None:

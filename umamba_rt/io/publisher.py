@@ -11,6 +11,7 @@ from dataclasses import replace
 import zmq
 
 from umamba_rt.errors import UnavailableError
+from umamba_rt.io.peer_guard import PeerGuard
 from umamba_rt.wire.message import Envelope, Format, Magnitude, Message, encode
 
 # The highest number of subscription frames read at a send: a subscriber that subscribes in a loop
@@ -18,6 +19,8 @@ from umamba_rt.wire.message import Envelope, Format, Magnitude, Message, encode
 _MAX_SUBSCRIPTIONS_READ = 1000
 # Subscriptions are prefixes of topics: 512 bytes are plenty, and a peer cannot send more.
 _MAX_SUBSCRIPTION_BYTES = 512
+# What a subscriber may send: tens of thousands of subscriptions at once, hundreds a second.
+_BURST_BYTES, _BYTES_S = 1_000_000, 10_000.0
 
 
 class Publisher:
@@ -59,6 +62,7 @@ class Publisher:
         self._socket.set(zmq.MAXMSGSIZE, _MAX_SUBSCRIPTION_BYTES)
         self._socket.set(zmq.IPV6, int("[" in address))
         self._socket.set(zmq.LINGER, 500)  # ms: what was sent at the end still leaves
+        self._guard = PeerGuard(self._socket, burst_bytes=_BURST_BYTES, bytes_s=_BYTES_S)
         try:
             self._socket.bind(address)
             self.address = self._socket.get_string(zmq.LAST_ENDPOINT)
@@ -72,6 +76,11 @@ class Publisher:
     def sent(self) -> int:
         """Messages sent so far."""
         return self._seq
+
+    @property
+    def peers_dropped(self) -> int:
+        """Peers hung up on for sending more than subscriptions can be."""
+        return self._guard.dropped
 
     def send(self, message: Message) -> int:
         """Number, encode and send a message; gives its number."""
@@ -100,6 +109,7 @@ class Publisher:
     def close(self) -> None:
         """Send what is queued, for half a second at most, and close."""
         with self._lock:
+            self._guard.close()
             self._socket.close()
             self._context.term()
 

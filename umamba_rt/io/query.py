@@ -12,6 +12,7 @@ import structlog
 import zmq
 
 from umamba_rt.errors import UnavailableError
+from umamba_rt.io.peer_guard import PeerGuard
 from umamba_rt.io.peer_rates import PeerRates
 from umamba_rt.wire.query import (
     INTERNAL,
@@ -40,6 +41,9 @@ _MAX_REQUESTS = 16
 _KERNEL_BYTES = 256 * 1024  # what the kernel takes of answers; it would take megabytes a peer
 # libzmq hangs up on a peer that sends a longer frame; up to here it is refused with a reason.
 _MAX_FRAME_BYTES = 16 * MAX_REQUEST_BYTES
+# What a peer may send beside twice the bytes of its requests.
+_BURST_BYTES = 1_000_000
+_LEAST_BYTES_S = 10_000.0
 _HEARTBEAT_MS = 10_000
 _HEARTBEAT_TIMEOUT_MS = 30_000
 
@@ -92,12 +96,22 @@ class QueryEndpoint:
         self._socket.set(zmq.HEARTBEAT_TIMEOUT, _HEARTBEAT_TIMEOUT_MS)
         self._socket.set(zmq.IPV6, int("[" in address))
         self._socket.set(zmq.LINGER, 0)
+        self._guard = PeerGuard(
+            self._socket,
+            burst_bytes=_BURST_BYTES,
+            bytes_s=max(_LEAST_BYTES_S, requests_hz * 2 * MAX_REQUEST_BYTES),
+        )
         try:
             self._socket.bind(address)
         except zmq.ZMQError as error:
             self.close()
             raise UnavailableError(f"query.address {address}", str(error)) from error
         self.address = self._socket.get_string(zmq.LAST_ENDPOINT)
+
+    @property
+    def peers_dropped(self) -> int:
+        """Peers hung up on for sending more than their requests can be."""
+        return self._guard.dropped
 
     async def serve(self) -> None:
         """Answer until cancelled."""
@@ -125,6 +139,7 @@ class QueryEndpoint:
 
     def close(self) -> None:
         """Drop what is queued, and close."""
+        self._guard.close()
         self._socket.close()
         self._context.term()
 

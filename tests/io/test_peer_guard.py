@@ -1,0 +1,177 @@
+"""io/peer_guard.py: peers that send without end, on real sockets, and honest ones beside them."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+import zmq
+from structlog.testing import capture_logs
+
+from tests.io.test_publisher import BEAT
+from umamba_rt.feed import Subscriber
+from umamba_rt.io.peer_guard import PeerGuard
+from umamba_rt.io.publisher import Publisher
+from umamba_rt.io.query import QueryEndpoint
+from umamba_rt.query import QueryClient
+
+
+def greeted(address: str, kind: bytes) -> socket.socket:
+    """A raw connection behind ZMTP's greeting, as a peer of this kind.
+
+    Source: ZMTP 3.0, https://rfc.zeromq.org/spec/23: greeting, NULL mechanism, READY.
+    """
+    raw = socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])))
+    raw.sendall(b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32))
+    ready = b"\x05READY\x0bSocket-Type" + struct.pack(">I", len(kind)) + kind
+    raw.sendall(b"\x04" + bytes([len(ready)]) + ready)
+    raw.recv(64, socket.MSG_WAITALL)
+    length = raw.recv(2, socket.MSG_WAITALL)[1]
+    raw.recv(length, socket.MSG_WAITALL)
+    return raw
+
+
+def pour(raw: socket.socket, frame: bytes) -> bool:
+    """Send frames until hung up on; False where that did not come within ten seconds."""
+    ends_s = time.monotonic() + 10
+    try:
+        while time.monotonic() < ends_s:
+            raw.sendall(frame * max(1, 50_000 // len(frame)))
+    except OSError:
+        return True
+    finally:
+        raw.close()
+    return False
+
+
+def peak_kb() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+@contextmanager
+def endpoint() -> Iterator[QueryEndpoint]:
+    """A query endpoint with its event loop in a thread."""
+    made = QueryEndpoint("tcp://127.0.0.1:*", {"one": lambda _: {"value": 1}})
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(made.serve())
+    thread = threading.Thread(target=lambda: loop.run_until_complete(asyncio.wait([task])))
+    thread.start()
+    try:
+        yield made
+    finally:
+        loop.call_soon_threadsafe(task.cancel)
+        thread.join()
+        loop.close()
+        made.close()
+
+
+MORE = b"\x03" + struct.pack(">Q", 60_000) + bytes(60_000)  # a frame that says: more follow
+SMALL_MORE = b"\x01\xfa" + b"x" * 250
+
+
+def test_message_without_end_is_cut_off_and_others_are_answered() -> None:
+    with capture_logs() as log, endpoint() as served, QueryClient(served.address) as honest:
+        assert honest.ask("one")["value"] == 1
+        before_kb = peak_kb()
+        assert pour(greeted(served.address, b"DEALER"), MORE)
+        assert honest.ask("one")["value"] == 1
+        # 700 MB/s come over loopback; without a guard the whole of it stays.
+        assert peak_kb() - before_kb < 300_000
+        assert served.peers_dropped == 1
+    (told,) = [one for one in log if one["event"] == "peer_dropped"]
+    assert told["peer"] == "127.0.0.1"
+    assert told["bytes"] > 1_000_000
+
+
+def test_subscriber_that_sends_without_end_is_cut_off_and_others_hear_all() -> None:
+    publisher = Publisher("tcp://127.0.0.1:*")
+    with Subscriber(publisher.address, timeout_s=10) as honest:
+        while (first := _sent_and_received(publisher, honest)) is None:
+            pass
+        before_kb = peak_kb()
+        assert pour(greeted(publisher.address, b"SUB"), SMALL_MORE)
+        assert peak_kb() - before_kb < 300_000
+        assert publisher.peers_dropped == 1
+        seq = publisher.send(BEAT)
+        while (message := honest.receive()) is not None and message.body["seq"] < seq:
+            pass
+        assert message is not None
+        assert honest.missed == 0
+        assert first < seq
+    publisher.close()
+
+
+def _sent_and_received(publisher: Publisher, feed: Subscriber) -> int | None:
+    publisher.send(BEAT)
+    feed._socket.set(zmq.RCVTIMEO, 100)
+    message = feed.receive()
+    feed._socket.set(zmq.RCVTIMEO, 10_000)
+    return None if message is None else int(message.body["seq"])
+
+
+def test_peer_within_its_allowance_stays_and_leaving_ones_are_forgotten() -> None:
+    context = zmq.Context()
+    guarded = context.socket(zmq.ROUTER)
+    guard = PeerGuard(guarded, burst_bytes=200_000, bytes_s=0)
+    port = guarded.bind_to_random_port("tcp://127.0.0.1")
+    peers = [context.socket(zmq.DEALER) for _ in range(5)]
+    for peer in peers:
+        peer.connect(f"tcp://127.0.0.1:{port}")
+        peer.send(b"x" * 100_000)
+    for _ in peers:
+        guarded.recv_multipart()
+    wait_until(lambda: len(guard._peers) == 5)
+    for peer in peers:
+        peer.close(linger=0)
+    wait_until(lambda: not guard._peers)
+    assert guard.dropped == 0
+    guard.close()
+    guarded.close(linger=0)
+    context.term()
+
+
+def wait_until(reached: Callable[[], bool], timeout_s: float = 10.0) -> None:
+    ends_s = time.monotonic() + timeout_s
+    while not reached():
+        assert time.monotonic() < ends_s
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("address", ["ipc://{tmp}/guarded", "inproc://guarded"])
+def test_what_is_no_tcp_is_left_alone(
+    address: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    where = address.format(tmp=tmp_path_factory.mktemp("guard"))
+    context = zmq.Context()
+    guarded = context.socket(zmq.ROUTER)
+    guard = PeerGuard(guarded, burst_bytes=10, bytes_s=0)
+    guarded.bind(where)
+    peer = context.socket(zmq.DEALER)
+    peer.connect(where)
+    for _ in range(3):
+        peer.send(b"x" * 1000)
+        assert guarded.recv_multipart()[1] == b"x" * 1000
+    assert guard.dropped == 0
+    guard.close()
+    peer.close(linger=0)
+    guarded.close(linger=0)
+    context.term()
+
+
+def test_closing_waits_for_nothing() -> None:
+    context = zmq.Context()
+    guarded = context.socket(zmq.ROUTER)
+    guard = PeerGuard(guarded, burst_bytes=10, bytes_s=0)
+    guarded.bind("tcp://127.0.0.1:*")
+    began_s = time.monotonic()
+    guard.close()
+    guarded.close(linger=0)
+    context.term()
+    assert time.monotonic() - began_s < 0.5

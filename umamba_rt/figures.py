@@ -1,0 +1,83 @@
+"""What the daemon counts, gathered from all its parts."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from umamba_rt.ingest import Ingest
+from umamba_rt.io.publisher import Publisher
+from umamba_rt.io.query import QueryEndpoint
+from umamba_rt.io.seedlink import SeedLinkReader
+from umamba_rt.resume import Resume
+from umamba_rt.wire.message import Heartbeat
+from umamba_rt.worker import WindowQueue, Worker
+
+
+@dataclass(slots=True)
+class Figures:
+    """The heartbeat's figures; nothing here changes what it looks at.
+
+    Attributes:
+        left_at_end: windows that were cut and not estimated when the daemon ended.
+        started_s: by ``time.monotonic``.
+    """
+
+    mode: str
+    ingest: Ingest
+    readers: Sequence[SeedLinkReader]
+    queue: WindowQueue
+    worker: Worker
+    publisher: Publisher
+    query: QueryEndpoint | None
+    resume: Resume | None
+    left_at_end: int = 0
+    started_s: float = field(default_factory=time.monotonic)
+
+    def heartbeat(self) -> Heartbeat:
+        """The next heartbeat; begins its worst latency anew."""
+        return Heartbeat(
+            uptime_s=self._uptime_s(),
+            stations=self._states(),
+            queue_depth=len(self.queue),
+            worst_data_latency_s=self.worker.take_worst_data_latency_s(),
+            counts=self._counts(),
+        )
+
+    def now(self) -> dict[str, object]:
+        """The same for who asks between two heartbeats."""
+        return {
+            "mode": self.mode,
+            "uptime_s": self._uptime_s(),
+            "states": self._states(),
+            "queue_depth": len(self.queue),
+            "counts": self._counts(),
+        }
+
+    def _uptime_s(self) -> float:
+        return round(time.monotonic() - self.started_s, 3)
+
+    def _states(self) -> dict[str, int]:
+        """Number of sensors in each state."""
+        latest = [sensor.state.latest for sensor in self.ingest.pipeline.sensors.values()]
+        return dict(Counter(str(change.state) for change in latest if change is not None))
+
+    def _counts(self) -> dict[str, int]:
+        counts = {
+            "records": self.ingest.records,
+            "records_refused": self.ingest.records_refused,
+            "server_connects": sum(reader.counts.connects for reader in self.readers),
+            "server_failures": sum(reader.counts.failures for reader in self.readers),
+            **{reason.value: n for reason, n in self.ingest.pipeline.counts.items()},
+            **{reason.value: n for reason, n in self.worker.counts.items()},
+            "windows_dropped_overload": self.queue.dropped,
+            "windows_left_at_end": self.left_at_end,
+            "state_saves_failed": self.resume.failures if self.resume else 0,
+            "peers_dropped": self.publisher.peers_dropped,
+        }
+        if self.query:
+            counts |= {f"queries_{outcome}": n for outcome, n in self.query.counts.items()}
+            counts["peers_dropped"] += self.query.peers_dropped
+        return counts

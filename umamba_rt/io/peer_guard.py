@@ -1,0 +1,143 @@
+"""Hangs up on TCP peers of a ZeroMQ socket that send more than an honest one ever does.
+
+libzmq keeps an unfinished message of many frames whole, whatever its high-water mark and
+``MAXMSGSIZE`` say: a peer that never ends one fills the memory (measured on loopback: 700 MB/s on
+a ROUTER, 200 MB/s on an XPUB with frames of 250 bytes).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+import zmq
+from zmq.utils.monitor import parse_monitor_message
+
+from umamba_rt.io.log import RateLimit
+
+_EVENTS = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED | zmq.EVENT_CLOSED | zmq.EVENT_MONITOR_STOPPED
+# 700 MB/s make 35 MB in this time.
+_LOOK_S = 0.05
+_IDLE_S = 1.0
+# struct tcp_info, Linux 4.1 and later: tcpi_bytes_received.
+_TCP_INFO_BYTES = 136
+_BYTES_RECEIVED = struct.Struct("128x Q")
+_LOG_S = 10.0
+
+
+@dataclass(slots=True)
+class _Peer:
+    """A second handle on a connection, and when it was made."""
+
+    socket: socket.socket
+    since_s: float
+
+
+class PeerGuard:
+    """Watches the connections that a ZeroMQ socket accepts, in a thread of its own.
+
+    Only TCP is watched: who may open an ``ipc`` file is a matter of its permissions. Where the
+    system does not count a connection's bytes nothing is done.
+
+    Attributes:
+        dropped: peers hung up on so far.
+
+    Args:
+        guarded: the socket, before it is bound.
+        burst_bytes: what a peer may send at once.
+        bytes_s: and as many bytes more in each second of the connection.
+        monotonic_s: the clock to go by, s.
+    """
+
+    def __init__(
+        self,
+        guarded: zmq.Socket[bytes],
+        *,
+        burst_bytes: float,
+        bytes_s: float,
+        monotonic_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.dropped = 0
+        self._guarded = guarded
+        self._burst_bytes, self._bytes_s = burst_bytes, bytes_s
+        self._monotonic_s = monotonic_s
+        self._peers: dict[int, _Peer] = {}
+        self._told = RateLimit(_LOG_S)
+        self._log = structlog.get_logger()
+        self._stopping = threading.Event()
+        self._events = guarded.get_monitor_socket(_EVENTS)
+        self._thread = threading.Thread(target=self._run, name="umamba-guard", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop watching; to be called before the socket is closed, by who owns it."""
+        self._stopping.set()
+        self._guarded.disable_monitor()  # the thread hears of it as of an event
+        self._thread.join()
+        self._events.close()
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                wait_s = _LOOK_S if self._peers else _IDLE_S
+                if self._events.poll(round(wait_s * 1000)):
+                    event = parse_monitor_message(self._events.recv_multipart())
+                    self._take(event["event"], int(event["value"]))
+                self._look()
+        finally:
+            for number in list(self._peers):
+                self._forget(number)
+
+    def _take(self, event: int, number: int) -> None:
+        if event == zmq.EVENT_MONITOR_STOPPED:
+            return
+        self._forget(number)  # the number of a closed connection is used again
+        if event != zmq.EVENT_ACCEPTED:
+            return
+        # Its connection may be gone by now, and the number another file's.
+        with contextlib.suppress(OSError):
+            handle = socket.socket(fileno=os.dup(number))
+            if handle.family in (socket.AF_INET, socket.AF_INET6):
+                self._peers[number] = _Peer(handle, self._monotonic_s())
+            else:
+                handle.close()
+
+    def _look(self) -> None:
+        now_s = self._monotonic_s()
+        for number, peer in list(self._peers.items()):
+            allowed = self._burst_bytes + self._bytes_s * (now_s - peer.since_s)
+            sent = _bytes_received(peer.socket)
+            if sent is not None and sent > allowed:
+                self._drop(number, peer, sent)
+
+    def _drop(self, number: int, peer: _Peer, sent: int) -> None:
+        self.dropped += 1
+        name = "unknown"
+        with contextlib.suppress(OSError):
+            name = str(peer.socket.getpeername()[0])
+        with contextlib.suppress(OSError):
+            peer.socket.shutdown(socket.SHUT_RDWR)
+        self._forget(number)
+        if (events := self._told.passes()) is not None:
+            self._log.warning("peer_dropped", peer=name, bytes=sent, events=events)
+
+    def _forget(self, number: int) -> None:
+        peer = self._peers.pop(number, None)
+        if peer is not None:
+            peer.socket.close()  # libzmq's own handle closes the connection only with this one
+
+
+def _bytes_received(handle: socket.socket) -> int | None:
+    """Bytes that a connection has brought so far, or None where the system does not say."""
+    try:
+        info = handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+    except OSError:
+        return None
+    return int(_BYTES_RECEIVED.unpack(info)[0]) if len(info) == _TCP_INFO_BYTES else None
