@@ -68,6 +68,22 @@ def test_a_resumed_sensor_hands_out_what_an_earlier_run_had_not() -> None:
     assert pipeline.counts[Reason.LATE] == 0
 
 
+def test_what_a_gap_held_back_comes_when_its_wait_ends() -> None:
+    pipeline = Pipeline(SHORT)
+    windows = []
+    for code in "ZNE":
+        for first, stop in ((0, 100), (105, 300)):
+            found = segment("HH" + code, 2 * first, 2 * first + stop - first, rate_hz=50.0)
+            windows += pipeline.accept(found, now(600)).windows
+    assert windows == []
+    assert pipeline.tick(now(1599)).windows == []
+    # The wait for the segments behind the gap is over, and 0.1 s are filled.
+    windows += pipeline.tick(now(1600)).windows
+    windows += pipeline.tick(now(2600)).windows
+    assert [window.first - START for window in windows] == [0, 100, 200]
+    assert [window.quality.gap_s for window in windows] == [0.1, 0.1, 0.09]
+
+
 def test_two_bands_of_a_station_are_two_sensors() -> None:
     pipeline = Pipeline(SHORT)
     for first in range(0, 500, 100):
