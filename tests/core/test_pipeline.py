@@ -232,3 +232,32 @@ def test_segments_refused_elsewhere_for_their_times_are_counted() -> None:
     assert pipeline.counts == {}
     pipeline.refuse_future(3)
     assert pipeline.counts == {Reason.SEGMENTS: 3, Reason.FUTURE: 3}
+
+
+def test_a_surplus_channel_is_no_refusal_whatever_its_rate() -> None:
+    pipeline = Pipeline(SHORT)
+    states = [change.state for change in feed(pipeline, 500).changes]
+    for first in range(500, 1000, 100):
+        for code in "ZNE":
+            found = pipeline.accept(segment("HH" + code, first, first + 100), now(first + 100))
+            states += [change.state for change in found.changes]
+        surplus = pipeline.accept(segment("HH1", first, first + 10, rate_hz=1.0), now(first + 100))
+        states += [change.state for change in surplus.changes]
+    assert states == ["online"]
+    assert pipeline.counts[Reason.COMPONENT] == 5
+
+
+def test_refused_horizontals_of_a_vertical_that_is_served_do_not_flood_the_feed() -> None:
+    pipeline = Pipeline(PipelineSettings(length_s=3.0, vertical_only="repeat-z"))
+    states = []
+    for first in range(0, 4000, 100):
+        states += pipeline.accept(segment("HHZ", first, first + 100), now(first + 100)).changes
+        for code in "NE":
+            refused = segment("HH" + code, first, first + 12, rate_hz=12.5)
+            states += pipeline.accept(refused, now(first + 100)).changes
+    assert [change.state for change in states] == ["refused", "online"]
+    assert pipeline.counts[Reason.CUT] > 20
+    for rate in range(20):
+        pipeline.accept(segment("HHN", 0, 12, rate_hz=1.0 + rate / 8), now(4000))
+    (sensor,) = pipeline.sensors.values()
+    assert len(sensor._refused) == 8

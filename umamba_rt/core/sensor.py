@@ -27,6 +27,8 @@ from umamba_rt.core.station import COMPONENT_ORDER, ComponentSet
 from umamba_rt.core.timebase import RATE_HZ, index_ns, rfc3339
 from umamba_rt.core.window import Window, WindowSchedule
 
+_MOST_REFUSED = 8  # a peer that changes its rate with every record must not fill the memory
+
 
 @dataclass(slots=True)
 class Cut:
@@ -69,6 +71,7 @@ class Sensor:
         self._schedule = WindowSchedule(rules.window)
         self._inventory = inventory
         self._roster = roster
+        self._refused: set[str] = set()
         self._epochs: list[ChannelEpoch | None] = []
         self._frame: Frame | None = None  # of these epochs
 
@@ -92,7 +95,8 @@ class Sensor:
         """
         known = self._channels.get(segment.source_id)
         if known is None:
-            require_rate(segment)  # a channel that cannot be used takes no place
+            if self._components.admits(segment.source_id):
+                require_rate(segment)  # a channel that cannot be used takes no place
             component = self._components.claim(segment.source_id)
             if component is None:
                 return None
@@ -131,7 +135,12 @@ class Sensor:
         return cut
 
     def refuse(self, detail: str, now_ns: int) -> list[StateChange]:
-        """Note that a channel cannot be used."""
+        """Note that a channel cannot be used; once, where the sensor does without it."""
+        latest = None if self.state.latest is None else self.state.latest.state
+        if detail in self._refused and latest in {"online", "standby"}:
+            return []
+        if len(self._refused) < _MOST_REFUSED:
+            self._refused.add(detail)
         return self.state.enter("refused", detail, now_ns)
 
     def facts(self) -> SensorFacts:

@@ -31,11 +31,15 @@ class ComponentSet:
         self._codes: list[str] = []
         self._settle()
 
+    def admits(self, source_id: SourceId) -> bool:
+        """Whether a channel is one of them or could become one."""
+        return any({*self._codes, source_id.subsource} <= set(scheme) for scheme in SCHEMES)
+
     def claim(self, source_id: SourceId) -> int | None:
         """The row of a channel, 0 to 2, or None where it fits none."""
         code = source_id.subsource
         if code not in self._codes:
-            if not any({*self._codes, code} <= set(scheme) for scheme in SCHEMES):
+            if not self.admits(source_id):
                 return None
             self._codes.append(code)
             self._settle()
