@@ -6,8 +6,6 @@ import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import ClassVar, Self
 
 import numpy as np
 import seisbench
@@ -24,22 +22,18 @@ from seisbench.util import ClassifyOutput
 from torch import Tensor
 
 from umamba_rt.core.calibration import Calibration
-from umamba_rt.core.estimate import ModelIdentity, ModelName
 from umamba_rt.core.inventory import EMPTY, Inventory
 from umamba_rt.core.preprocess import prepare
 from umamba_rt.core.rotate import Frame
 from umamba_rt.core.timebase import RATE_HZ, ceil_to, index_ns, nearest_index
-from umamba_rt.errors import CheckpointError, UnavailableError
 from umamba_rt.models.config import UMambaConfig
 from umamba_rt.models.facts import COMPONENT_ORDER
-from umamba_rt.models.loading import load_checkpoint
-from umamba_rt.models.shipped import shipped
 from umamba_rt.seisbench_models.failure import told, unless_failed
 from umamba_rt.seisbench_models.grid_rate import at_grid_rate
 from umamba_rt.seisbench_models.sensors import Sensor, SensorGrouping
 from umamba_rt.seisbench_models.summary import Series, join, series_of, summarise
+from umamba_rt.seisbench_models.weights import PackagedWeights
 
-SHIPPED = "shipped"
 _CITATION = "UMamba V1 and V2 for magnitude estimation, as built in umamba-rt"
 
 
@@ -58,7 +52,7 @@ class PreparedBatch:
     amplitude: Tensor | None
 
 
-class MagnitudeModel(seisbench.models.WaveformModel):  # type: ignore[misc]  # it has no types
+class MagnitudeModel(PackagedWeights):
     """The SeisBench half of `UMambaMagV1` and `UMambaMagV2`.
 
     Attributes:
@@ -67,9 +61,6 @@ class MagnitudeModel(seisbench.models.WaveformModel):  # type: ignore[misc]  # i
 
     Source: SeisBench 0.12, seisbench/models/base.py, phasenet.py and gpd.py, read, not copied.
     """
-
-    architecture: ClassVar[ModelName]
-    identity: ModelIdentity | None
 
     # Not zerophase_resample: the package has one filter.
     _annotate_args = {  # SeisBench reads it by this name and as a dict
@@ -116,52 +107,6 @@ class MagnitudeModel(seisbench.models.WaveformModel):  # type: ignore[misc]  # i
     @abstractmethod
     def hop(self, argdict: dict[str, object]) -> int:
         """Samples between the starts of two windows, by the arguments of ``annotate``."""
-
-    @classmethod
-    def from_checkpoint(cls, path: Path | str) -> Self:
-        """Read weights from a checkpoint file of either format, in eval mode.
-
-        Raises:
-            UnavailableError: the file cannot be read.
-            CheckpointError: it is damaged, or holds the other model.
-        """
-        checkpoint = load_checkpoint(path)
-        found = checkpoint.model.config
-        if found.name != cls.architecture:
-            raise CheckpointError(str(path), f"holds {found.name}, expected {cls.architecture}")
-        with torch.device("meta"):  # no memory, and no random number is drawn
-            model = cls(**found.to_dict())
-        model.load_state_dict(checkpoint.model.state_dict(), assign=True)
-        model.identity = checkpoint.identity
-        model._weights_version = checkpoint.identity.version
-        model._weights_docstring = checkpoint.facts.training
-        model.eval()
-        return model
-
-    @classmethod
-    def from_pretrained(cls, name: str = SHIPPED) -> Self:
-        """Read the weights that come with the package; nothing is downloaded.
-
-        Raises:
-            UnavailableError: there are no weights of this name.
-        """
-        path = shipped(cls.architecture) if name == SHIPPED else None
-        if path is None:
-            there = ", ".join(cls.list_pretrained()) or "none"
-            raise UnavailableError(name, f"no such weights of {cls.architecture}; there: {there}")
-        return cls.from_checkpoint(path)
-
-    @classmethod
-    def list_pretrained(
-        cls,
-        details: bool = False,
-        remote: bool = False,  # noqa: ARG003  # SeisBench's signature; nothing is remote
-    ) -> list[str] | dict[str, str]:
-        """Names of the weights that come with the package; with ``details`` how each was made."""
-        path = shipped(cls.architecture)
-        if path is None:
-            return {} if details else []
-        return {SHIPPED: load_checkpoint(path).facts.training} if details else [SHIPPED]
 
     def get_model_args(self) -> dict[str, object]:
         """The constructor's arguments, for SeisBench's ``save`` and ``load``."""
