@@ -78,6 +78,13 @@ class FitRecipe:
         low=0,
         high=0.99999,
     )
+    head_windows: int = key(
+        "V2 with amplitude features: windows that its head alone is taught with first",
+        0,
+        low=0,
+        high=10**8,
+    )
+    head_passes: int = key("over these windows", 10, low=1, high=1000)
     start_from: str = key(
         "checkpoint whose weights are gone on from; of the other model, its encoder's",
         "",
@@ -131,6 +138,9 @@ def recipe_of(tree: dict[str, Any], *, where: str) -> Recipe:
     fit = read_section(FitRecipe, tree.get("fit", {}), "fit", problems)
     if data is not None:
         problems += _contradictions(data)
+    if fit is not None and fit.head_windows and not (model and _has_head(model)):
+        expected = "0, or V2 with amplitude_features"
+        problems.append(ConfigProblem("fit.head_windows", str(fit.head_windows), expected))
     if fit is not None and isinstance(model, V1Config):
         wanted = "end" if fit.target == "after-p" else "mean"
         if model.readout != wanted:
@@ -152,6 +162,10 @@ def _model(table: Any, problems: list[ConfigProblem]) -> ModelConfig | None:
     except ValueError as error:
         problems.append(ConfigProblem("model", str(error), "arguments of the model"))
         return None
+
+
+def _has_head(model: ModelConfig) -> bool:
+    return isinstance(model, V2Config) and model.amplitude_features
 
 
 def _contradictions(data: DataRecipe) -> list[ConfigProblem]:

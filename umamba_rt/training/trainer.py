@@ -25,6 +25,8 @@ from umamba_rt.models.config import V1Config
 from umamba_rt.models.facts import CheckpointFacts, Preprocessing, training_text
 from umamba_rt.models.readout import magnitude_of
 from umamba_rt.models.state import Model, build
+from umamba_rt.models.umamba_v2 import UMambaV2
+from umamba_rt.training.head_start import head_start
 from umamba_rt.training.loss import curve_target, estimate_loss
 from umamba_rt.training.recipe import FitRecipe, Recipe
 from umamba_rt.training.sampler import Sampler, TrainingBatch
@@ -81,6 +83,15 @@ class Trainer:
         self._model = build(recipe.model)
         if recipe.fit.start_from:
             start_from(self._model, Path(recipe.fit.start_from))
+        if recipe.fit.head_windows and isinstance(self._model, UMambaV2) and not self._has_begun():
+            head_start(
+                self._model,
+                sampler,
+                windows=recipe.fit.head_windows,
+                passes=recipe.fit.head_passes,
+                loss=recipe.fit.loss,
+                seed=recipe.fit.seed,
+            )
         self._kept = copy.deepcopy(self._model)
         self._optimiser = torch.optim.AdamW(
             self._model.parameters(),
@@ -226,10 +237,13 @@ class Trainer:
         )
         save(self._folder / "best.safetensors", self._kept, facts)
 
+    def _has_begun(self) -> bool:
+        return (self._folder / "last.pt").exists()
+
     def _resume(self) -> None:
-        path = self._folder / "last.pt"
-        if not path.exists():
+        if not self._has_begun():
             return
+        path = self._folder / "last.pt"
         try:
             state: dict[str, Any] = torch.load(path, weights_only=True)
         except Exception as error:
