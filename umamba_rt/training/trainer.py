@@ -7,11 +7,10 @@ import json
 import math
 import resource
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,6 +25,7 @@ from umamba_rt.models.facts import CheckpointFacts, Preprocessing, training_text
 from umamba_rt.models.readout import magnitude_of
 from umamba_rt.models.state import Model, build
 from umamba_rt.models.umamba_v2 import UMambaV2
+from umamba_rt.training.ahead import ahead
 from umamba_rt.training.head_start import head_start
 from umamba_rt.training.loss import curve_target, estimate_loss
 from umamba_rt.training.recipe import FitRecipe, Recipe
@@ -33,7 +33,6 @@ from umamba_rt.training.sampler import Sampler, TrainingBatch
 from umamba_rt.training.selection import DevError, DevSet
 from umamba_rt.training.start import start_from
 
-_T = TypeVar("_T")
 _EVALUATION_BATCH = 64
 
 
@@ -129,7 +128,7 @@ class Trainer:
         batches = self._sampler.batches((fit.seed, self.epoch), steps, fit.batch_size)
         losses = []
         self._model.train()
-        for k, batch in enumerate(_ahead(batches)):
+        for k, batch in enumerate(ahead(batches)):
             self._set_rate(self.epoch + k / steps)
             losses.append(self._step(batch))
             on_step(fit.batch_size)
@@ -291,12 +290,3 @@ def _follow(kept: Model, model: Model, decay: float) -> None:
 def _tensors(inputs: ModelInput) -> list[Tensor]:
     arrays = [inputs.samples] if inputs.amplitude is None else [inputs.samples, inputs.amplitude]
     return [torch.from_numpy(array) for array in arrays]
-
-
-def _ahead(items: Iterator[_T]) -> Iterator[_T]:
-    """The same items, each made by a thread while the one before it is used."""
-    with ThreadPoolExecutor(1, thread_name_prefix="sampler") as pool:
-        following = pool.submit(next, items, None)
-        while (item := following.result()) is not None:
-            following = pool.submit(next, items, None)
-            yield item
