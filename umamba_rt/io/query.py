@@ -87,15 +87,7 @@ class QueryEndpoint:
         self._frames: list[bytes] = []  # of the message that is being read
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.ROUTER)
-        self._socket.set(zmq.ROUTER_MANDATORY, 1)  # a full or gone peer is an error, and counted
-        self._socket.set(zmq.SNDHWM, _MAX_ANSWERS)
-        self._socket.set(zmq.SNDBUF, _KERNEL_BYTES)
-        self._socket.set(zmq.RCVHWM, _MAX_REQUESTS)
-        self._socket.set(zmq.MAXMSGSIZE, _MAX_FRAME_BYTES)
-        self._socket.set(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)
-        self._socket.set(zmq.HEARTBEAT_TIMEOUT, _HEARTBEAT_TIMEOUT_MS)
-        self._socket.set(zmq.IPV6, int("[" in address))
-        self._socket.set(zmq.LINGER, 0)
+        self._limit(address)
         self._guard = PeerGuard(
             self._socket,
             burst_bytes=_BURST_BYTES,
@@ -142,6 +134,17 @@ class QueryEndpoint:
         self._guard.close()
         self._socket.close()
         self._context.term()
+
+    def _limit(self, address: str) -> None:
+        self._socket.set(zmq.ROUTER_MANDATORY, 1)  # a full or gone peer is an error, and counted
+        self._socket.set(zmq.SNDHWM, _MAX_ANSWERS)
+        self._socket.set(zmq.SNDBUF, _KERNEL_BYTES)
+        self._socket.set(zmq.RCVHWM, _MAX_REQUESTS)
+        self._socket.set(zmq.MAXMSGSIZE, _MAX_FRAME_BYTES)
+        self._socket.set(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)
+        self._socket.set(zmq.HEARTBEAT_TIMEOUT, _HEARTBEAT_TIMEOUT_MS)
+        self._socket.set(zmq.IPV6, int("[" in address))
+        self._socket.set(zmq.LINGER, 0)
 
     def _has_requests(self) -> bool:
         return bool(int(self._socket.get(zmq.EVENTS)) & zmq.POLLIN)

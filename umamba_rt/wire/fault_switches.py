@@ -31,11 +31,6 @@ class When:
     chance: float = 0.0
     nth: int | None = None
 
-    @property
-    def possible(self) -> bool:
-        """Whether it can strike at all."""
-        return self.nth is not None or self.chance > 0
-
 
 NEVER = When()
 
