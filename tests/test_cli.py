@@ -61,7 +61,7 @@ def test_help_is_quick_and_loads_nothing_heavy(words: list[str]) -> None:
         ["fly"],
         [],
         ["run", "a", "b"],
-        ["models", "info"],
+        ["models", "info", "file", "--untrained", "v2"],
         ["listen", "--count", "0"],
         ["listen", "--timeout-s", "nan"],
     ],
@@ -76,8 +76,15 @@ def test_check_prints_what_a_good_configuration_asks_for() -> None:
     done = umamba_rt("check", ROOT / "config" / "umamba-rt.toml")
     assert done.returncode == 0
     assert "127.0.0.1:18000" in done.stdout
-    assert "random weights: its numbers are no magnitudes" in done.stdout
+    assert "model v2   version v2" in done.stdout
+    assert "trained" in done.stdout
     assert done.stderr == ""
+
+
+def test_check_says_that_random_weights_give_no_magnitudes(tmp_path: Path) -> None:
+    done = umamba_rt("check", config(tmp_path, f"{SERVER}[model]\ncheckpoint = 'untrained'\n"))
+    assert done.returncode == 0
+    assert "random weights: its numbers are no magnitudes" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -178,6 +185,14 @@ def test_models_info_counts_every_block_and_says_what_is_untrained() -> None:
     assert "trained         NO" in done.stdout
     blocks = [line.split() for line in done.stdout.splitlines() if line.startswith("    ")]
     assert sum(int(count.replace(",", "")) for _, count in blocks) == 191_313
+
+
+def test_models_info_without_a_file_tells_of_the_packages_own() -> None:
+    done = umamba_rt("models", "info")
+    assert done.returncode == 0, done.stderr
+    assert "v2.safetensors" in done.stdout
+    assert "trained         yes" in done.stdout
+    assert "norm std, and amplitude features" in done.stdout
 
 
 def test_models_convert_and_info_of_an_old_file(tmp_path: Path) -> None:

@@ -85,7 +85,8 @@ def collect(feed: Subscriber, windows: int, timeout_s: float = 60.0) -> list[Fee
 def test_a_run_from_start_to_sigterm(tmp_path: Path) -> None:
     """READY quickly, every message of both models valid and numbered, SIGTERM drains, exit 0."""
     port, address = free_port(), f"ipc://{tmp_path}/feed"
-    more = "[model_v1]\nenabled = true\n"
+    more = "[model]\ncheckpoint = 'untrained'\n"
+    more += "[model_v1]\nenabled = true\ncheckpoint = 'untrained'\n"
     started_s = time.monotonic()
     with running_daemon(tmp_path, config(port, address, more=more)) as daemon:
         daemon.wait_notified("READY=1")

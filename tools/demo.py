@@ -4,7 +4,8 @@
 The recordings are those that the installed obspy package carries: the Unterhaching (Germany)
 stations BW.UH1 to UH4 on 2010-05-27, of which only UH3 has three components, and BW.RJOB, one
 sample short of a window. They are served at several times real time; the daemon runs in replay
-mode with random weights, and so its numbers are no magnitudes.
+mode with the weights of the package. Nobody tells it the sensitivities of these stations, so it
+must guess at their magnitudes, and `quality.unit` says `counts`.
 """
 
 from __future__ import annotations

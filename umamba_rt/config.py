@@ -16,6 +16,7 @@ from umamba_rt.core.withhold import Defect, WithholdRules
 from umamba_rt.defaults import FEED_ADDRESS, QUERY_ADDRESS
 
 DEFAULT_SEEDLINK_PORT = 18000
+UNTRAINED = "untrained"
 _STREAM = re.compile(r"[A-Z0-9*?-]{1,8}_[A-Z0-9*?-]{1,8}(:[!-9;-~]+( [!-9;-~]+)*)?")
 _ADDRESS = re.compile(r"tcp://\S+:(\d{1,5}|\*)|(ipc|inproc)://[^\0]+")
 _PATH = re.compile(r"[^\0]*")
@@ -251,8 +252,8 @@ class ModelConfig:
     """The model behind ``magnitude.v2``."""
 
     checkpoint: str = key(
-        "safetensors or .pt file. Empty: random weights, which are no magnitudes; every message\n"
-        "then says trained = false",
+        "safetensors or .pt file. Empty: the weights that come with the package. untrained:\n"
+        "random weights, whose numbers are no magnitudes, and every message says so",
         "",
         pattern=_PATH,
         shape="a path",

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import structlog
 
-from umamba_rt.config import Config
+from umamba_rt.config import UNTRAINED, Config
 from umamba_rt.core.estimate import ModelName
 from umamba_rt.core.timebase import RATE_HZ
 from umamba_rt.engine import load_engine
 from umamba_rt.engine.base import Engine
 from umamba_rt.errors import ConfigError, ConfigProblem
+from umamba_rt.models.shipped import shipped
 
 
 def make_engines(config: Config) -> list[Engine]:
@@ -29,8 +30,15 @@ def make_engines(config: Config) -> list[Engine]:
     return engines
 
 
+def checkpoint_path(configured: str, name: ModelName) -> Path | None:
+    """The file that ``checkpoint`` in a configuration means; None for random weights."""
+    if configured == UNTRAINED:
+        return None
+    return Path(configured) if configured else shipped(name)
+
+
 def _make(config: Config, name: ModelName, checkpoint: str, seed: int, section: str) -> Engine:
-    path = Path(checkpoint) if checkpoint else None
+    path = checkpoint_path(checkpoint, name)
     engine = load_engine(path, name=name, seed=seed, threads=config.model.threads or None)
     length = config.pipeline.rules.length
     if engine.in_samples != length or engine.rate_hz != RATE_HZ:

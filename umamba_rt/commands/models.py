@@ -5,20 +5,28 @@ from __future__ import annotations
 from pathlib import Path
 
 from umamba_rt.core.estimate import ModelName
+from umamba_rt.errors import UnavailableError
 from umamba_rt.models.checkpoint import save
 from umamba_rt.models.loading import load_checkpoint
 from umamba_rt.models.seeded import untrained
+from umamba_rt.models.shipped import shipped
 from umamba_rt.models.state import Model
 from umamba_rt.models.summary import summarise
 
 
-def info(path: Path) -> int:
+def info(path: Path | None) -> int:
     """Print a checkpoint's facts; returns 0.
 
+    Args:
+        path: the file; None: the package's own V2.
+
     Raises:
-        UnavailableError: the file cannot be read.
+        UnavailableError: the file cannot be read, or the package comes without weights.
         CheckpointError: it is no checkpoint.
     """
+    path = path or shipped("v2")
+    if path is None:
+        raise UnavailableError("models info", "this package comes without weights: name a file")
     checkpoint = load_checkpoint(path)
     print(f"{path}")
     _print_model(checkpoint.model)
@@ -57,6 +65,7 @@ def _print_model(model: Model) -> None:
     print(
         f"  input           (B, {config.in_channels}, {config.in_samples}), Z N E, "
         f"{config.sampling_rate:g} Hz, norm {config.norm}"
+        f"{', and amplitude features' if config.amplitude_features else ''}"
     )
     print(f"  parameters      {summary.parameters:,}")
     for name, count in summary.blocks:
