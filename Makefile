@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check format clean
+.PHONY: demo test check train compare format clean
 .DEFAULT_GOAL := test
 
 $(READY): pyproject.toml constraints.txt
@@ -24,6 +24,12 @@ check: $(READY) ## style, types and the one-way rule
 
 test: check ## everything that CI runs
 	$(BIN)/python -m pytest
+
+train: $(READY) ## the shipped weights anew, an hour a model; ended, it goes on when started again
+	$(BIN)/python tools/train.py run config/training/v2.toml --output runs/v2
+
+compare: $(READY) ## V1 against V2 and what each choice is worth; days on two cores, goes on likewise
+	$(BIN)/python tools/compare.py config/training/compare.toml --dataset ../shared/data/real --output runs/compare
 
 format: $(READY) ## what ruff can mend by itself
 	$(BIN)/ruff check --fix .
