@@ -11,6 +11,7 @@ if it received every window of the undisturbed run, none twice, with the same ma
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -242,7 +243,9 @@ def _direct(folder: Path, options: argparse.Namespace) -> Windows:
     config, output = folder / "direct.toml", folder / "direct.jsonl"
     config.write_text(_config(1, "tcp://127.0.0.1:1", options, None), encoding="utf-8")
     command = [sys.executable, str(TOOLS / "replay.py"), "--direct", *_choice(options)]
-    subprocess.run([*command, "--config", str(config), "--output", str(output)], check=True)
+    # The daemon of the rounds has no inventory either.
+    command += ["--inventory", "none", "--config", str(config), "--output", str(output)]
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
     bodies = [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
     return {_key(body): body for body in bodies}
 
@@ -329,9 +332,15 @@ def _options() -> argparse.Namespace:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A free port that stays so while nobody listens: the system gives it to no client.
+
+    Source: ip(7), ip_local_port_range: clients get 32768 to 60999.
+    """
+    while True:
+        port = random.SystemRandom().randrange(20000, 32000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 if __name__ == "__main__":
