@@ -49,7 +49,7 @@ def echoed(publisher: Publisher, departed: queue.Queue[int]) -> int:
 def test_numbers_come_round_in_order(publisher: Publisher, departed: queue.Queue[int]) -> None:
     echoed(publisher, departed)
     sent = [publisher.send_magnitude(ESTIMATE, 0) for _ in range(200)]
-    found = []
+    found: list[int] = []
     while not found or found[-1] < sent[-1]:
         found.append(departed.get(timeout=5))
     assert found[-200:] == sent
