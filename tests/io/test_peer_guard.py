@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import select
 import socket
 import struct
 import threading
@@ -39,12 +40,20 @@ def greeted(address: str, kind: bytes) -> socket.socket:
 
 
 def pour(raw: socket.socket, frame: bytes) -> bool:
-    """Send frames until hung up on; False where that did not come within ten seconds."""
-    ends_s = time.monotonic() + 10
+    """Send frames until hung up on; False where that did not come within twenty seconds."""
+    ends_s = time.monotonic() + 20
+    chunk = frame * max(1, 50_000 // len(frame))
+    left = b""
+    raw.setblocking(False)
     try:
         while time.monotonic() < ends_s:
-            raw.sendall(frame * max(1, 50_000 // len(frame)))
-    except OSError:
+            readable, writable, _ = select.select([raw], [raw], [], 0.1)
+            if readable and not raw.recv(4096):
+                return True
+            if writable:
+                left = left or chunk
+                left = left[raw.send(left) :]
+    except ConnectionError:
         return True
     finally:
         raw.close()

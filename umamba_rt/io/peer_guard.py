@@ -29,6 +29,7 @@ _IDLE_S = 1.0
 # struct tcp_info, Linux 4.1 and later: tcpi_bytes_received.
 _TCP_INFO_BYTES = 136
 _BYTES_RECEIVED = struct.Struct("128x Q")
+_NO_FAREWELL = struct.pack("ii", 1, 0)
 _LOG_S = 10.0
 
 
@@ -123,6 +124,8 @@ class PeerGuard:
         with contextlib.suppress(OSError):
             name = str(peer.socket.getpeername()[0])
         with contextlib.suppress(OSError):
+            # A reset: the peer would else go on asking a full buffer for room, for minutes.
+            peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_FAREWELL)
             peer.socket.shutdown(socket.SHUT_RDWR)
         self._forget(number)
         if (events := self._told.passes()) is not None:
