@@ -28,9 +28,11 @@ def model() -> UMambaV2:
     return UMambaV2(**shape, hidden_dims=[16], dropout=0.0, amplitude_features=True)  # type: ignore[arg-type]
 
 
-def start(made: UMambaV2, passes: int, *, amplitude: bool = True) -> float:
+def start(made: UMambaV2, passes: int, *, amplitude: bool = True, hears: bool = False) -> float:
     source = sampler(amplitude=amplitude)
-    return head_start(made, source, windows=500, passes=passes, loss="huber", seed=3)
+    return head_start(
+        made, source, hears_encoder=hears, windows=500, passes=passes, loss="huber", seed=3
+    )
 
 
 def test_the_head_learns_and_the_encoder_stays() -> None:
@@ -48,6 +50,16 @@ def test_what_the_encoder_says_makes_no_difference_yet() -> None:
     with torch.inference_mode():
         one, other = (made(torch.randn(2, 3, 3001), amplitude) for _ in range(2))
     torch.testing.assert_close(one, other)
+
+
+def test_an_encoder_that_has_learned_is_heard() -> None:
+    made = model()
+    start(made, 2, hears=True)
+    made.eval()
+    amplitude = torch.zeros(2, N_AMPLITUDE)
+    with torch.inference_mode():
+        one, other = (made(torch.randn(2, 3, 3001), amplitude) for _ in range(2))
+    assert not torch.allclose(one, other, atol=1e-6)
 
 
 def test_the_same_seed_gives_the_same_head() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.training.records import record
+from umamba_rt.core.amplitude import OF_SECONDS
 from umamba_rt.core.preprocess import prepare
 from umamba_rt.errors import ConfigError, DatasetError
 from umamba_rt.training.recipe import DataRecipe
@@ -108,3 +109,18 @@ def test_records_too_short_for_a_window_are_not_tried_for_ever() -> None:
     # No noise before P to mirror.
     with pytest.raises(DatasetError, match="1000 draws"):
         drawn(sampler([record(samples=500, p_sample=10.0)], noise_share=0.0), 1)
+
+
+def test_seconds_are_kept_from_the_model_as_often_as_asked() -> None:
+    batch = drawn(sampler([record()], seconds_share=0.25, noise_share=0.0), 400)
+    assert batch.inputs.amplitude is not None
+    told = batch.inputs.amplitude[:, OF_SECONDS].any(axis=1)
+    assert 0.17 < told.mean() < 0.33
+    assert batch.inputs.amplitude[:, : OF_SECONDS.start].any(axis=1).all()
+    assert (batch.inputs.amplitude[:, OF_SECONDS.stop :].sum(axis=1) == 1).all()
+
+
+def test_large_earthquakes_come_more_often_where_asked() -> None:
+    records = [record(source_id="a", magnitude=4.9), record(source_id="b", magnitude=5.1)]
+    batch = drawn(sampler(records, large_weight=3.0, noise_share=0.0), 400)
+    assert 0.67 < (batch.magnitude > 5).mean() < 0.83

@@ -34,7 +34,10 @@ FLOOR = 1e-11
 _TAPER_IN, _TAPER_OUT = RATE_HZ, RATE_HZ // 4  # samples
 
 _N_SECOND_BANDS = len(SECOND_BANDS_HZ) - 1
-_N_LEVELS = 3 * (len(WINDOW_BANDS_HZ) - 1 + 3 + _N_SECOND_BANDS * (2 + N_SECONDS))
+_N_OF_WINDOW = 3 * (len(WINDOW_BANDS_HZ) - 1 + 3 + _N_SECOND_BANDS * 2)
+_N_LEVELS = _N_OF_WINDOW + 3 * _N_SECOND_BANDS * N_SECONDS
+# Where among the features the levels of each second lie.
+OF_SECONDS = slice(_N_OF_WINDOW, _N_LEVELS)
 # Velocity, acceleration, not known.
 _FLAGS = {"m/s": 0, "m/s^2": 1, "counts": 2}
 N_AMPLITUDE = _N_LEVELS + len(_FLAGS)

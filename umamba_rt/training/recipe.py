@@ -40,6 +40,19 @@ class DataRecipe:
     unknown_unit_share: float = key(
         "of the windows whose unit the model is not told", 0.05, low=0, high=1
     )
+    seconds_share: float = key(
+        "of the windows whose levels of each second the model is told; without them it must learn\n"
+        "from the waveform when what arrived",
+        1.0,
+        low=0,
+        high=1,
+    )
+    large_weight: float = key(
+        "an earthquake of magnitude 5 or more is drawn this much more often",
+        1.0,
+        low=0.01,
+        high=100,
+    )
     augment: bool = key("turn, flip, weaken and disturb windows", True)
     earliest_s: float = key("least time from P to a window's end", 0.5, low=0, high=30)
     latest_s: float = key("largest time from P to a window's end", 29.9, low=0, high=30)
@@ -79,7 +92,8 @@ class FitRecipe:
         high=0.99999,
     )
     head_windows: int = key(
-        "V2 with amplitude features: windows that its head alone is taught with first",
+        "V2 with amplitude features: windows that its head alone is taught with first; it hears\n"
+        "the encoder where that has learned something, by start_from",
         0,
         low=0,
         high=10**8,

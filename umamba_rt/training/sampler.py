@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from umamba_rt.core.amplitude import OF_SECONDS
 from umamba_rt.core.calibration import Calibration
 from umamba_rt.core.estimate import Float32Array
 from umamba_rt.core.preprocess import ModelInput, Norm, prepare
@@ -21,6 +22,7 @@ from umamba_rt.training.windows import WINDOW_SAMPLES, CutWindow, cut_noise, cut
 
 _NOISE_EARLIEST_S, _NOISE_LATEST_S = -12.0, -0.5
 _MOST_TRIES = 1000
+_LARGE = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,8 @@ class Sampler:
         norm: Norm,
         amplitude: bool,
     ) -> None:
-        self._real = _source(real, recipe.event_power)
-        self._synthetic = _source(synthetic, recipe.event_power)
+        self._real = _source(real, recipe)
+        self._synthetic = _source(synthetic, recipe)
         for name, share, source in (
             ("data.real", recipe.real_share, self._real),
             ("data.synthetic_count", 1 - recipe.real_share, self._synthetic),
@@ -104,6 +106,9 @@ class Sampler:
             if not math.isnan(label):
                 magnitude[k], p_sample[k] = label, window.p_sample
         inputs = prepare(samples, calibrations, self._norm, amplitude=self._amplitude)
+        if inputs.amplitude is not None:
+            untold = rng.random(size) >= self._recipe.seconds_share
+            inputs.amplitude[untold, OF_SECONDS] = 0.0
         return TrainingBatch(inputs, magnitude, p_sample)
 
     def _draw(self, rng: np.random.Generator, source: _Source) -> tuple[CutWindow, float]:
@@ -135,11 +140,13 @@ class Sampler:
         return float(np.exp(rng.uniform(np.log(max(low, 0.1)), np.log(high))))
 
 
-def _source(records: Sequence[LabelledRecord], event_power: float) -> _Source:
-    names = [None if record.is_noise else record.source_id for record in records]
+def _source(records: Sequence[LabelledRecord], recipe: DataRecipe) -> _Source:
+    about = [(record.source_id, record.magnitude) for record in records]
+    names = [None if math.isnan(magnitude) else name for name, magnitude in about]
     sizes = Counter(names)
     earthquakes = np.array([k for k, name in enumerate(names) if name is not None], np.intp)
-    odds = np.array([sizes[names[k]] ** (event_power - 1.0) for k in earthquakes])
+    odds = np.array([sizes[names[k]] ** (recipe.event_power - 1.0) for k in earthquakes])
+    odds *= [recipe.large_weight if about[k][1] >= _LARGE else 1.0 for k in earthquakes]
     noise = np.array([k for k, name in enumerate(names) if name is None], np.intp)
     shares = np.cumsum(odds) / odds.sum() if len(odds) else odds
     return _Source(records, earthquakes, shares, noise)

@@ -86,6 +86,7 @@ class Trainer:
             head_start(
                 self._model,
                 sampler,
+                hears_encoder=bool(recipe.fit.start_from),
                 windows=recipe.fit.head_windows,
                 passes=recipe.fit.head_passes,
                 loss=recipe.fit.loss,
