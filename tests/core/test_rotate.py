@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from obspy.signal.rotate import rotate2zne
 
@@ -44,6 +44,7 @@ ANGLES = st.tuples(st.floats(0, 360), st.floats(-90, 90))
 
 
 @given(ANGLES, ANGLES, ANGLES)
+@example((0.0, 0.0), (0.0, 2.2e-311), (0.0, 90.0))
 def test_any_three_directions_are_turned_as_obspy_turns_them(
     one: tuple[float, float], two: tuple[float, float], three: tuple[float, float]
 ) -> None:

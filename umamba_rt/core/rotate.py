@@ -68,7 +68,7 @@ def frame_of(epochs: Sequence[ChannelEpoch | None]) -> Frame:
     """
     calibration = calibration_of(epochs)
     axes = _axes(epochs)
-    if axes is None or abs(np.linalg.det(axes)) < LEAST_VOLUME:
+    if axes is None or _volume(axes) < LEAST_VOLUME:
         return Frame("assumed", calibration)
     if (np.diagonal(axes) >= np.cos(np.radians(ALIGNED_DEG))).all():
         return Frame("aligned", calibration)
@@ -79,6 +79,11 @@ def frame_of(epochs: Sequence[ChannelEpoch | None]) -> Frame:
     if calibration is COUNTS:
         return Frame("rotated", COUNTS, matrix)
     return Frame("rotated", Calibration(calibration.unit, (common, common, common)), matrix)
+
+
+def _volume(axes: NDArray[np.float64]) -> float:
+    """Of the body that three directions span; numpy's det divides, by 0 for some that span none."""
+    return abs(float(axes[0] @ np.cross(axes[1], axes[2])))
 
 
 def _axes(epochs: Sequence[ChannelEpoch | None]) -> NDArray[np.float64] | None:
