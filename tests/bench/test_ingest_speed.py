@@ -65,16 +65,19 @@ def cpu_s(work: Callable[[], object], rounds: int = 2) -> float:
     return min(found)
 
 
-@pytest.mark.parametrize("rate_hz", [100.0, 50.0])
-def test_ten_thousand_gaps_an_hour_cost_at_most_three_times_none(rate_hz: float) -> None:
+# At 200 Hz a gap's missing sample withholds few windows: most are filled and sent besides.
+@pytest.mark.parametrize(("rate_hz", "most"), [(100.0, 3), (50.0, 3), (20.0, 3), (200.0, 4)])
+def test_ten_thousand_gaps_an_hour_cost_at_most_three_times_none(rate_hz: float, most: int) -> None:
     gappy, whole = stream(rate_hz, GAPS, 1), stream(rate_hz, GAPS, 0)
     usual = stream(rate_hz, USUAL_RECORDS, 0)
-    assert cut(gappy).counts[Reason.WITHHELD_GAP] > 500
+    counts = cut(gappy).counts
+    assert counts[Reason.WITHHELD_GAP] + counts[Reason.FILLED] > 500
     assert cut(whole).counts[Reason.CUT] > 500
     gappy_s, whole_s, usual_s = (cpu_s(partial(cut, run)) for run in (gappy, whole, usual))
     print(f"{rate_hz:g} Hz: {gappy_s / whole_s:.2f} times the same cuts without gaps", end=", ")
     print(f"{gappy_s / usual_s:.2f} times records of 4 s")
     assert gappy_s < 3 * whole_s
+    assert gappy_s < most * usual_s
 
 
 def test_thousand_rings_take_at_most_150_kb_a_station() -> None:

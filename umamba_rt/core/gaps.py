@@ -29,8 +29,8 @@ def find_gaps(window: Float32Array) -> Gaps:
     missing = np.isnan(window)
     if not missing.any():
         return Gaps(worst=0, count=0)
-    starts = np.diff(missing, axis=1, prepend=False) & missing
-    return Gaps(worst=int(missing.sum(axis=1).max()), count=int(np.count_nonzero(starts)))
+    starts = np.count_nonzero(missing[:, 1:] & ~missing[:, :-1]) + np.count_nonzero(missing[:, 0])
+    return Gaps(worst=int(missing.sum(axis=1).max()), count=int(starts))
 
 
 def fill_linear(window: Float32Array) -> Float32Array:
@@ -50,10 +50,12 @@ def fill_linear(window: Float32Array) -> Float32Array:
         missing = np.isnan(row)
         if not missing.any():
             continue
-        present = np.flatnonzero(~missing)
-        if len(present) == 0:
+        beside = ~missing  # only the samples beside the gaps, and the ends
+        beside[1:-1] &= missing[2:] | missing[:-2]
+        known = np.flatnonzero(beside)
+        if len(known) == 0:
             raise ValueError("a component has no sample to interpolate from")
-        row[missing] = np.interp(np.flatnonzero(missing), present, row[present])
+        row[missing] = np.interp(np.flatnonzero(missing), known, row[known])
     return filled
 
 

@@ -13,8 +13,9 @@ def as_numbers(samples: SampleArray) -> Float32Array:
 
     24-bit counts are exact in float32.
     """
+    if samples.dtype.kind != "f":
+        return samples.astype(np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
         values = samples.astype(np.float32)
-    if samples.dtype.kind == "f":
-        values[~np.isfinite(values)] = np.nan
+    values[~np.isfinite(values)] = np.nan
     return values

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from fractions import Fraction
 from functools import lru_cache
 
@@ -16,8 +15,6 @@ _FINEST = 100_000
 SAME_RATE = 2e-4
 
 
-# Each record asks, several times; a network has few rates. A peer may invent more than are kept.
-@functools.lru_cache(maxsize=1024)
 @lru_cache(maxsize=256)  # a header's rate hardly ever changes, and finding its fraction takes 8 us
 def nominal_rate(rate_hz: float) -> Fraction | None:
     """The rate that a header means, Hz, or None outside of 20 to 500 Hz.

@@ -37,7 +37,8 @@ class ReorderBuffer:
     def hold(self, segment: Segment, now_ns: int) -> None:
         """Keep a segment for later."""
         insort(self._held, _Held(segment, now_ns), key=lambda held: held.segment.start_ns)
-        self._newest_ns = max(self._newest_ns, segment.end_ns) if len(self) > 1 else segment.end_ns
+        is_only = len(self._held) == 1
+        self._newest_ns = segment.end_ns if is_only else max(self._newest_ns, segment.end_ns)
 
     def take_until(self, time_ns: int) -> Segment | None:
         """The first segment, if it begins at ``time_ns`` or before: the gap is filled."""
@@ -53,7 +54,7 @@ class ReorderBuffer:
         is_overdue = (
             self._newest_ns - first.segment.start_ns > self._reorder_ns
             or now_ns - first.since_ns >= self._reorder_ns
-            or len(self) > MOST_HELD
+            or len(self._held) > MOST_HELD
         )
         return self._held.pop(0).segment if is_overdue else None
 

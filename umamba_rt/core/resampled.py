@@ -36,6 +36,7 @@ class ResampledPlacer:
         """
         self.rate_hz = rate_hz
         self._period_ns = float(NS_PER_S / rate_hz)
+        self._half_ns = round(self._period_ns / 2)
         self._run = Resampler(rate_hz, start_ns)
         self._began_ns = start_ns
         self._held = ReorderBuffer(reorder_ns)
@@ -55,7 +56,7 @@ class ResampledPlacer:
             if (segment := self._held.take_until(self._reach_ns)) is not None:
                 runs += self._take(segment)
             elif (segment := self._held.take_overdue(now_ns)) is not None:
-                runs += [*self._restart(segment.start_ns), *self._take(segment)]
+                runs += _joined(self._restart(segment.start_ns), self._take(segment))
             else:
                 return runs
 
@@ -71,13 +72,14 @@ class ResampledPlacer:
     @property
     def _reach_ns(self) -> int:
         """Latest start of a segment that goes on where the run ended."""
-        return self._run.expected_ns + round(self._period_ns / 2)
+        return self._run.expected_ns + self._half_ns
 
     def _restart(self, start_ns: int) -> list[GridRun]:
-        ended = self._run
-        self._spans.append((self._began_ns, ended.expected_ns))
-        self._run, self._began_ns = Resampler(self.rate_hz, start_ns), start_ns
-        return _runs(ended.next_index, ended.finish())
+        self._spans.append((self._began_ns, self._run.expected_ns))
+        runs = _runs(self._run.next_index, self._run.finish())
+        self._run.begin(start_ns)
+        self._began_ns = start_ns
+        return runs
 
     def _take(self, segment: Segment) -> list[GridRun]:
         """A segment that begins at the run's end or before: of an overlap the new part counts."""
@@ -111,6 +113,13 @@ class ResampledPlacer:
             begin_ns - half_ns <= start_ns and stop_ns <= end_ns + half_ns
             for begin_ns, end_ns in spans
         )
+
+
+def _joined(ended: list[GridRun], begun: list[GridRun]) -> list[GridRun]:
+    """The end of a run and the begin of the next; as one where no instant between them is open."""
+    if not ended or not begun or ended[-1].stop != begun[0].first:
+        return ended + begun
+    return [GridRun(ended[-1].first, np.concatenate((ended[-1].values, begun[0].values)))]
 
 
 def _runs(first: int, values: Float32Array) -> list[GridRun]:

@@ -79,15 +79,16 @@ class Ring:
             component: 0, 1, 2 for Z, N, E.
             run: samples on the grid. Of one longer than the ring only the end can be kept.
         """
-        self._move_to(run.stop)
+        end, count = run.stop, len(run.values)
+        oldest = self._move_to(end) - self.capacity
         stop = self._stops[component]
-        self._stops[component] = run.stop if stop is None else max(stop, run.stop)
-        too_old = min(max(0, self.start - run.first), len(run.values))
+        self._stops[component] = end if stop is None else max(stop, end)
+        too_old = min(max(0, oldest - run.first), count)
         first, values = run.first + too_old, run.values[too_old:]
-        row = self._samples[component, first - self._base : run.stop - self._base]
-        if (stop is None or first >= stop) and len(values) and not np.isnan(values).any():
+        row = self._samples[component, first - self._base : end - self._base]
+        if (stop is None or first >= stop) and too_old < count and _is_whole(values):
             row[:] = values  # nearly always: nothing is there yet, and nothing is missing
-            return Placed(len(values), (first, run.stop), 0, 0, too_old)
+            return Placed(count - too_old, (first, end), 0, 0, too_old)
         missing, is_number = np.isnan(row), ~np.isnan(values)
         known = is_number & ~missing
         duplicate = int(np.count_nonzero(known & (row == values)))
@@ -134,9 +135,9 @@ class Ring:
         lacking = [_missing_stop(self._samples[component, span]) for component in components]
         return begin + max(lacking)
 
-    def _move_to(self, stop: int) -> None:
+    def _move_to(self, stop: int) -> int:
         if self._stop is not None and stop <= self._stop:
-            return
+            return self._stop
         if self._stop is None:
             self._samples = np.full((N_COMPONENTS, self._columns), np.nan, np.float32)
             self._base = stop - self.capacity
@@ -147,6 +148,12 @@ class Ring:
             self._samples[:, : kept.shape[1]] = kept
             self._base = oldest
         self._stop = stop
+        return stop
+
+
+def _is_whole(values: Float32Array) -> bool:
+    """Whether none is NaN: the largest would be, and finding it takes half of looking at each."""
+    return not np.isnan(np.maximum.reduce(values))
 
 
 def _missing_stop(row: Float32Array) -> int:

@@ -112,7 +112,8 @@ class Sensor:
             if self._roster is not None:
                 self._roster.prove(self.group, now_ns)
         cut = Cut()
-        cut.counts[Reason.RATE_CHANGED] += channel.rate_changes - rate_changes
+        if channel.rate_changes != rate_changes:
+            cut.counts[Reason.RATE_CHANGED] += channel.rate_changes - rate_changes
         for run in runs:
             self._place(component, run, cut, now_ns)
         self._cut_due(cut, now_ns)
@@ -161,23 +162,26 @@ class Sensor:
         )
 
     def _place(self, component: int, run: GridRun, cut: Cut, now_ns: int) -> None:
-        self._stop = max(self._stop, run.stop)
+        stop, count = run.stop, len(run.values)
+        self._stop = max(self._stop, stop)
         self._make_room(run, cut, now_ns)
         placed = self._ring.put(component, run)
-        if placed.too_old < len(run.values):
-            self._schedule.saw(run.first + placed.too_old, run.stop, now_ns)
-        cut.counts[Reason.DUPLICATE] += placed.duplicate
-        cut.counts[Reason.CONFLICTING] += placed.conflicting
-        cut.counts[Reason.TOO_OLD] += placed.too_old
-        cut.counts[Reason.NOT_A_NUMBER] += int(np.count_nonzero(np.isnan(run.values)))
-        if placed.span is not None:
-            cut.counts[Reason.LATE] += self._schedule.decided_over(*placed.span)
+        if placed.too_old < count:
+            self._schedule.saw(run.first + placed.too_old, stop, now_ns)
+        if placed.written < count:  # seldom, and each count takes a microsecond
+            cut.counts[Reason.DUPLICATE] += placed.duplicate
+            cut.counts[Reason.CONFLICTING] += placed.conflicting
+            cut.counts[Reason.TOO_OLD] += placed.too_old
+            cut.counts[Reason.NOT_A_NUMBER] += int(np.count_nonzero(np.isnan(run.values)))
+        if placed.span is not None and (late := self._schedule.decided_over(*placed.span)):
+            cut.counts[Reason.LATE] += late
 
     def _make_room(self, run: GridRun, cut: Cut, now_ns: int) -> None:
         """Cut the windows whose samples the ring is about to lose; pass over a long silence."""
-        if self._ring.is_empty:
-            return
         limit = run.stop - self._ring.capacity
+        next_first = self._schedule.next_first
+        if next_first is None or next_first >= limit:
+            return
         for first in self._schedule.before(limit):
             self._cut(first, cut, now_ns)
             if first >= self._ring.stop:
