@@ -26,7 +26,9 @@ test: check ## everything that CI runs
 	$(BIN)/python -m pytest
 
 train: $(READY) ## the shipped weights anew, an hour a model; ended, it goes on when started again
+	$(BIN)/python tools/train.py run config/training/v2-1.toml --output runs/v2-1
 	$(BIN)/python tools/train.py run config/training/v2.toml --output runs/v2
+	$(BIN)/python tools/train.py run config/training/v1.toml --output runs/v1
 
 compare: $(READY) ## V1 against V2 and what each choice is worth; days on two cores, goes on likewise
 	$(BIN)/python tools/compare.py config/training/compare.toml --dataset ../shared/data/real --output runs/compare
