@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable
 
 import numpy as np
@@ -260,9 +261,24 @@ def test_a_jump_of_an_hour_or_of_a_year_costs_little(jump: int) -> None:
             assert cut is not None
             cuts.append(cut)
     assert time.process_time() - began_s < 1
-    # The window that lacks one sample is filled; every one up to the jump's end is counted once.
+    # The window that lacks one sample is filled. Two hold old samples and three hold new ones
+    # besides too long a gap; those between hold none: silence is not counted.
     assert [w.first - after for w in windows(cuts)] == [700 - jump, *range(0, 900, 100)]
-    assert sum(cut.counts[Reason.WITHHELD_GAP] for cut in cuts) == (jump - 700) // 100 - 1
+    assert sum(cut.counts[Reason.WITHHELD_GAP] for cut in cuts) == 2 + 3
+    assert not any(cut.counts[Reason.WITHHELD_COMPONENT] for cut in cuts)
+
+
+def test_a_first_record_of_1970_withholds_its_own_windows_alone() -> None:
+    target = sensor()
+    old = Segment(SourceId("CI", "CCC", "", "H", "H", "Z"), 3600 * NS_PER_S, 100.0, TRUTH[0, :400])
+    cut = target.accept(old, now(0))
+    assert cut is not None
+    cuts = [cut, *feed(target, record_list(3000))]
+    assert offsets(cuts) == list(range(0, 2700, 100))
+    # Four seconds of 1970, without N and E; three windows of today begin before its first sample.
+    counts = sum((cut.counts for cut in cuts), Counter())
+    assert counts[Reason.WITHHELD_COMPONENT] == 4
+    assert counts[Reason.WITHHELD_GAP] == 3
 
 
 def test_a_record_longer_than_the_ring_does_not_loop_over_its_windows() -> None:

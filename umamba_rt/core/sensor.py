@@ -188,7 +188,10 @@ class Sensor:
                 break
         # Either every window before the limit was cut, or the next one lies past all samples.
         reach = min(limit, max(limit, run.first) - self._rules.window.max_gap)
-        cut.counts[Reason.WITHHELD_GAP] += self._schedule.skip_to(reach)
+        # Those that end before the run lie in silence: of one bad time, they are a million a year.
+        self._schedule.skip_to(min(reach, run.first - self._rules.window.length + 1))
+        if skipped := self._schedule.skip_to(reach):
+            cut.counts[Reason.WITHHELD_GAP] += skipped
 
     def _cut_due(self, cut: Cut, now_ns: int) -> None:
         length = self._rules.window.length
@@ -199,14 +202,19 @@ class Sensor:
             self._cut(first, cut, now_ns)
 
     def _cut(self, first: int, cut: Cut, now_ns: int) -> None:
-        """Send a window, or count and say why not."""
+        """Send a window, or count and say why not; one of silence is neither."""
         rows = self._rows(now_ns)
+        held = self._ring.read(first, self._rules.window.length)
         if not rows:
-            self._withhold(Reason.WITHHELD_COMPONENT, "incomplete", self._missing(), cut, now_ns)
+            if not np.isnan(held).all():
+                detail = self._missing()
+                self._withhold(Reason.WITHHELD_COMPONENT, "incomplete", detail, cut, now_ns)
             return
-        raw = self._ring.read(first, self._rules.window.length)[list(rows)]
+        raw = held[list(rows)]
         gaps = find_gaps(raw)
         if gaps.worst > self._rules.window.max_gap:
+            if np.isnan(held).all():
+                return
             detail = f"{gaps.worst / RATE_HZ:g} s missing in {rfc3339(index_ns(first))} window"
             self._withhold(Reason.WITHHELD_GAP, "gap", detail, cut, now_ns)
             return
