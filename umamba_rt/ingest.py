@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from umamba_rt.core.ids import names_station
 from umamba_rt.core.pipeline import Outcome, Pipeline
 from umamba_rt.core.quarantine import Quarantine, reach_ns
 from umamba_rt.core.segment import Segment
@@ -59,19 +60,27 @@ class Ingest:
         self._last_tick_s = 0
         self._quarantine = Quarantine()
 
-    def record(self, payload: bytes, *, source: str) -> Outcome:
+    def record(self, payload: bytes, *, source: str, station_id: str = "") -> Outcome:
         """Decode one record and give it to the core.
 
+        Args:
+            payload: its bytes.
+            source: what to call its origin.
+            station_id: the station that the packet around it names; empty where it names none.
+
         Raises:
-            RecordError: the bytes are no record; counted; nothing else is touched.
+            RecordError: the bytes are no record, or one of another station than the packet: no
+                checksum covers a miniSEED 2 header. Counted; nothing else is touched.
         """
         self.records += 1
         self.latest = None
         try:
-            segment = self.latest = decode_record(payload, source=source)
+            segment = decode_record(payload, source=source)
+            _require_station(segment, station_id, source)
         except RecordError:
             self.records_refused += 1
             raise
+        self.latest = segment
         if not self._clock.follows_data:
             return self.pipeline.accept(segment, self._clock.now_ns())
         return self._settle(*self._quarantine.admit(segment))
@@ -106,3 +115,9 @@ class Ingest:
     def _extend(outcome: Outcome, more: Outcome) -> None:
         outcome.windows.extend(more.windows)
         outcome.changes.extend(more.changes)
+
+
+def _require_station(segment: Segment, station_id: str, source: str) -> None:
+    if station_id and not names_station(station_id, segment.source_id):
+        reason = f"{segment.source_id}: its packet is of {station_id[:40]!r}"
+        raise RecordError(source, reason)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from umamba_rt.core.ids import GroupId, SourceId
+from umamba_rt.core.ids import GroupId, SourceId, names_station
 
 CODES = st.text("ABCXYZ019abz-", max_size=5)
 NAMES = st.text("ABCXYZ019abz-", min_size=1, max_size=5)
@@ -81,3 +81,21 @@ def test_a_group_is_the_tail_of_a_topic() -> None:
 def test_two_bands_of_a_station_are_two_groups() -> None:
     assert SourceId.parse("FDSN:A_B__H_H_Z").group != SourceId.parse("FDSN:A_B__H_N_Z").group
     assert SourceId.parse("FDSN:A_B__H_H_Z").group == SourceId.parse("FDSN:A_B__H_H_2").group
+
+
+@pytest.mark.parametrize(
+    ("text", "may"),
+    [
+        ("CI_CCC", True),
+        ("ci_ccc", True),
+        ("CI.CCC", True),
+        ("FDSN:CI_CCC", True),
+        (" CI_CCC  ", True),
+        ("CCC", True),  # of one code: it says nothing
+        ("CI_CLC", False),
+        ("CJ_CCC", False),
+        ("CCC_CI", False),
+    ],
+)
+def test_a_packets_name_of_a_station_is_compared_by_its_codes(text: str, may: bool) -> None:
+    assert names_station(text, SourceId.parse("FDSN:CI_CCC__H_H_Z")) is may

@@ -86,5 +86,22 @@ def sending_v3(*packets: bytes) -> Script:
     return script
 
 
+async def handshake_v4(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    """HELLO and the negotiation, every command answered with OK."""
+    await source.readuntil(b"\r")
+    sink.write(b"SeedLink v4.0 (test) :: SLPROTO:4.0\r\nTest\r\n")
+    while (line := await source.readuntil(b"\r")) and line.strip() != b"END":
+        sink.write(b"OK\r\n")
+
+
+def sending_v4(*packets: bytes) -> Script:
+    async def script(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        await handshake_v4(source, sink)
+        sink.writelines(packets)
+        await source.read()  # until the client leaves
+
+    return script
+
+
 def payloads_of(records: list[ReplayRecord]) -> list[bytes]:
     return [record.payload for record in records]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import struct
 from typing import Literal
 
@@ -18,8 +19,12 @@ from tests.io.seedlink_peers import (
     reader_of,
     scripted,
     sending_v3,
+    sending_v4,
 )
 from tests.support import free_port, records_of
+from umamba_rt.core.pipeline import Pipeline, PipelineSettings
+from umamba_rt.errors import RecordError
+from umamba_rt.ingest import DataClock, Ingest
 from umamba_rt.io.replay_server import ReplayServer, ServerOptions
 from umamba_rt.io.replay_timeline import Timeline
 from umamba_rt.io.seedlink import SeedLinkReader
@@ -213,3 +218,42 @@ def test_packet_is_cut_in_the_middle_and_comes_whole_after_the_reconnect() -> No
             return await read(reader_of(port), len(packets))
 
     assert asyncio.run(run()) == payloads_of(records)
+
+
+@pytest.mark.parametrize("protocol", ["v3", "v4"])
+def test_record_of_another_station_than_its_v4_frame_is_refused(
+    protocol: Literal["v3", "v4"],
+) -> None:
+    records = records_of(seconds=20)
+    payloads = payloads_of(records)
+    flipped = bytearray(payloads[1])
+    flipped[8] ^= 1  # AA_ONE becomes AA_NNE: no checksum covers it
+    payloads[1] = bytes(flipped)
+    names = ["AA_ONE", "AA_ONE", "aa_one", "AA.ONE", "FDSN:AA_ONE", "ONE", ""]
+    names += ["AA_ONE"] * (len(payloads) - len(names))
+    kind, sending = {
+        "v3": (Protocol.V3, sending_v3),
+        "v4": (Protocol.V4, sending_v4),
+    }[protocol]
+    frames = [
+        data_frame(kind, number, name, payload)
+        for number, (name, payload) in enumerate(zip(names, payloads, strict=True), 1)
+    ]
+
+    async def run() -> Ingest:
+        ingest = Ingest(Pipeline(PipelineSettings(max_future_s=None)), DataClock())
+        async with scripted(sending(*frames)) as port:
+            packets = reader_of(port, protocol=protocol).packets()
+            for _ in frames:
+                packet = await anext(packets)
+                with contextlib.suppress(RecordError):
+                    ingest.record(
+                        packet.payload, source=packet.source, station_id=packet.framed_station
+                    )
+            await packets.aclose()  # type: ignore[attr-defined]
+        return ingest
+
+    ingest = asyncio.run(run())
+    found = {group.station for group in ingest.pipeline.sensors}
+    assert (ingest.records, ingest.records_refused) == (len(frames), int(protocol == "v4"))
+    assert found == ({"ONE"} if protocol == "v4" else {"ONE", "NNE"})

@@ -98,3 +98,15 @@ class GroupId:
     def station_id(self) -> str:
         """``NET_STA``, SeedLink's name of a station."""
         return f"{self.network}_{self.station}"
+
+
+def names_station(text: str, source_id: SourceId) -> bool:
+    """Whether a packet's name of a station may stand for a channel's.
+
+    SeedLink 4 says ``NET_STA``; servers also write other case, a dot, blanks and ``FDSN:``. A name
+    that is not of two codes says nothing, and may.
+    """
+    if text == source_id.station_id:
+        return True
+    codes = [code.strip() for code in re.split("[_.]", text.upper().strip().removeprefix("FDSN:"))]
+    return len(codes) != 2 or codes == [source_id.network.upper(), source_id.station.upper()]

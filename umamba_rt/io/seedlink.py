@@ -37,12 +37,14 @@ class Packet:
         payload: its record's bytes.
         station_id: ``NET_STA``; empty where a v3 record does not say it.
         sequence: its number.
+        framed_station: what a v4 frame calls its station; empty in v3, whose frames name none.
     """
 
     source: str
     payload: bytes
     station_id: str
     sequence: int
+    framed_station: str = ""
 
 
 @dataclass(slots=True)
@@ -209,7 +211,8 @@ class SeedLinkReader:
                 self.counts.packets += 1
                 self._pause_s = self._config.reconnect_min_s
                 source = f"{self._config.server} {packet.station_id} {packet.seqnum}"
-                yield Packet(source, packet.payload, packet.station_id, packet.seqnum or 0)
+                framed = "" if self._client.protocol is Protocol.V3 else packet.station_id
+                yield Packet(source, packet.payload, packet.station_id, packet.seqnum or 0, framed)
         except ServerError:
             raise
         except Exception as error:
