@@ -15,16 +15,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
 from tests.support import ROOT, SHARED, free_port, needs_shared, records_of, running_daemon
+from umamba_rt.core.ids import SourceId
+from umamba_rt.core.pipeline import Pipeline, PipelineSettings
+from umamba_rt.core.segment import Segment
+from umamba_rt.core.timebase import NS_PER_S
 from umamba_rt.daemon import _cancel
 from umamba_rt.feed import FeedMessage, Subscriber
+from umamba_rt.ingest import DataClock, Ingest
 from umamba_rt.models import UMambaV2
 from umamba_rt.models.checkpoint import save
 from umamba_rt.models.facts import CheckpointFacts, Preprocessing
-from umamba_rt.wire.record import ReplayRecord
+from umamba_rt.wire.record import ReplayRecord, pack_segment
 from umamba_rt.wire.schemas import KINDS, schema
 
 VALIDATORS = {f"umamba-rt/{kind}/1": Draft202012Validator(schema(kind)) for kind in KINDS}
@@ -190,6 +196,38 @@ def test_sigterm_in_the_midst_drains_and_accounts_for_every_window(tmp_path: Pat
     assert counts["windows_cut"] == sent + counts["windows_left_at_end"]
     assert counts["windows_left_at_end"] < 30  # the queue was drained; what waited for it was not
     assert sent >= 50
+
+
+def test_records_that_end_a_replay_behind_a_gap_are_used_at_sigterm(tmp_path: Path) -> None:
+    """Six records an hour later are too few for the clock to follow while more may come."""
+    records = records_of(seconds=80, rate_hz=20.0)
+    behind_ns = records[-1].end_ns + 3600 * NS_PER_S
+    flat = np.zeros(1400, np.int32)  # 70 s in two records
+    for component in "ZNE":
+        source_id = SourceId("AA", "ONE", "", "H", "H", component)
+        records += pack_segment(Segment(source_id, behind_ns, 20.0, flat))
+    records.sort(key=lambda record: (record.end_ns, str(record.source_id)))
+    ingest = Ingest(Pipeline(PipelineSettings(max_future_s=None)), DataClock())
+    early = sum(len(ingest.record(one.payload, source="test").windows) for one in records)
+    expected = early + len(ingest.finish().windows)
+    assert expected > early
+    port, address = free_port(), f"ipc://{tmp_path}/feed"
+    with (
+        running_daemon(tmp_path, config(port, address)) as daemon,
+        Subscriber(address, timeout_s=0.5) as feed,
+    ):
+        wait_for_feed(feed)
+        with replay(tmp_path, records, port, "--speed", "max"):
+            messages = collect(feed, windows=early)
+            while messages[-1].body.get("counts", {}).get("records") != len(records):
+                messages += [message] if (message := feed.receive()) else []
+            assert messages[-1].body["counts"]["segments"] == len(records) - 6
+            assert daemon.end() == 0
+        while (message := feed.receive()) is not None:
+            messages.append(message)
+    assert sum("magnitude" in message.body for message in messages) == expected
+    assert messages[-1].body["counts"]["segments"] == len(records)
+    assert messages[-1].body["counts"]["windows_left_at_end"] == 0
 
 
 def test_sigterm_while_the_model_loads_ends_with_0(tmp_path: Path) -> None:

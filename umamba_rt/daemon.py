@@ -168,6 +168,8 @@ class Daemon:
     async def _end(self, tasks: Sequence[asyncio.Task[Any]]) -> None:
         notify("STOPPING=1")
         await _cancel(tasks)
+        if not self._live and not self._resume and self._failure is None:
+            await self._finish_replay()  # with positions, the next run gets these records again
         await asyncio.to_thread(self._worker.stop, self._config.run.drain_s)
         self._figures.left_at_end += len(self._queue)
         self.publisher.send(self._figures.heartbeat())
@@ -177,6 +179,15 @@ class Daemon:
         if self._query:
             self._query.close()
         self._log.info("stopped", windows_left=self._figures.left_at_end, sent=self.publisher.sent)
+
+    async def _finish_replay(self) -> None:
+        """Use what waits for the records behind it, as ``--direct`` does: none will come."""
+        drain_s = self._config.run.drain_s
+        try:
+            async with asyncio.timeout(drain_s):
+                await self._dispatch(self._ingest.finish(), now_ns())
+        except TimeoutError:
+            self._log.warning("replay_end_abandoned", after_s=drain_s)
 
     async def _read(self, reader: SeedLinkReader) -> None:
         turn = 0
@@ -189,7 +200,9 @@ class Daemon:
             if turn % _TURN == 0:
                 await asyncio.sleep(0)
             try:
-                outcome = self._ingest.record(packet.payload, source=packet.source)
+                outcome = self._ingest.record(
+                    packet.payload, source=packet.source, station_id=packet.framed_station
+                )
             except RecordError as error:
                 if (events := refused.passes()) is not None:
                     self._log.warning(
