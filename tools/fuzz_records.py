@@ -84,6 +84,7 @@ class Report:
     windows: int = 0
     clean_windows: int = 0
     clean_windows_lost_in_replay: int = 0
+    most_stations: int = 0
     worst_record_ms: float = 0.0
     elapsed_s: float = 0.0
     records_per_s: float = 0.0
@@ -174,6 +175,8 @@ class _Round:
             )
         self._report.clean_windows += len(found)
         self._report.clean_windows_lost_in_replay += len(lost)
+        stations = len(self._ingest.pipeline.sensors)
+        self._report.most_stations = max(self._report.most_stations, stations)
         for reason, n in self._ingest.pipeline.counts.items():
             self._report.counts[reason.value] = self._report.counts.get(reason.value, 0) + n
 

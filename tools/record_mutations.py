@@ -71,6 +71,13 @@ def _name(chooser: random.Random, damaged: bytearray, _other: bytes) -> None:
         damaged[place + offset : place + offset + 1] = bytes([letter])
 
 
+def _rename(chooser: random.Random, damaged: bytearray, _other: bytes) -> None:
+    """Another station that could be one: only these fill the core's places for stations."""
+    code = bytes(chooser.choices(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", k=3))
+    place = 40 + len(b"FDSN:XX_") if damaged[:2] == b"MS" else 8
+    damaged[place : place + 3] = code
+
+
 def _shift(chooser: random.Random, damaged: bytearray, _other: bytes) -> None:
     if damaged[:2] == b"MS":
         damaged[10:12] = chooser.randint(1, 366).to_bytes(2, "little")
@@ -113,6 +120,7 @@ _WAYS: list[Callable[[random.Random, bytearray, bytes], None]] = [
     _field,
     _field,
     _name,
+    *[_rename] * 6,
     _shift,
     _splice,
     _block,

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from tests.support import ROOT, records_of
-from tools.fuzz_records import fuzz
+from tools.fuzz_records import MAX_STATIONS, SLACK_BYTES, STATION_BYTES, fuzz
 from tools.record_mutations import mutate
 
 
@@ -27,6 +27,11 @@ def test_damaged_records_raise_nothing_hang_nothing_and_lose_nothing(
     assert min(report.decoded, report.refused) > 4000
     assert len(report.refusals) > 30
     assert report.clean_windows > 100
+    # More stations are named than may be, and the memory is that of those that may.
+    assert report.most_stations == MAX_STATIONS
+    assert report.counts["segments_refused_station_limit"] > 500
+    grown_mb = report.rss_after_mb - report.rss_before_mb
+    assert grown_mb * 1e6 < MAX_STATIONS * STATION_BYTES + SLACK_BYTES
 
 
 def test_the_same_seed_gives_the_same_damage() -> None:
