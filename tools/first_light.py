@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from umamba_rt.feed import Subscriber
+from umamba_rt.io.stationxml import find_beside
 
 TOOLS = Path(__file__).parent
 MAGNITUDE_TOLERANCE = 1e-5
@@ -83,7 +84,8 @@ def main() -> int:
         scratch = Path(folder)
         choice = _choice(options)
         port, config = _free_port(), scratch / "config.toml"
-        config.write_text(_config(port, scratch, report.mode, options.v1), encoding="utf-8")
+        text = _config(port, scratch, report.mode, options.v1, find_beside(options.archive))
+        config.write_text(text, encoding="utf-8")
         direct = {} if options.live else _direct(scratch, config, choice, report)
         bodies = _socket(scratch, port, config, choice, options, report)
     _measure(bodies, report)
@@ -126,6 +128,8 @@ def _direct(
     output = scratch / "direct.jsonl"
     command = [sys.executable, str(TOOLS / "replay.py"), "--direct", *choice]
     command += ["--config", str(config), "--output", str(output)]
+    if 'inventory = ""' in config.read_text(encoding="utf-8"):
+        command += ["--inventory", "none"]
     started_s = time.monotonic()
     subprocess.run(command, check=True)
     report.direct_s = round(time.monotonic() - started_s, 2)
@@ -232,7 +236,9 @@ def _key(body: dict[str, Any]) -> Key:
     return body["model"]["name"], sensor, body["window_start"], body["revision"]
 
 
-def _config(port: int, scratch: Path, mode: str, v1: bool) -> str:
+def _config(port: int, scratch: Path, mode: str, v1: bool, stations: list[Path]) -> str:
+    # One file at most can be configured: of several, neither run reads any.
+    inventory = stations[0] if len(stations) == 1 else ""
     return f"""
 [[seedlink]]
 server = "127.0.0.1:{port}"
@@ -244,6 +250,8 @@ mode = "{mode}"
 heartbeat_s = 0.5
 [model_v1]
 enabled = {str(v1).lower()}
+[stations]
+inventory = "{inventory}"
 [query]
 address = ""
 [publisher]

@@ -155,7 +155,7 @@ def test_record_with_damaged_steim_frames_becomes_a_gap_with_a_warning(tmp_path:
     damaged.write_bytes(content)
     archive = read_archive([damaged])
     (warning,) = archive.warnings
-    assert warning.startswith(f"{damaged}, byte 512: {HHZ}: record refused: Steim ends at")
+    assert warning.startswith(f"{damaged}, byte 512: record refused: {HHZ}: Steim ends at")
     first = MS3Record.parse(bytes(content[:512])).samplecnt
     second = MS3Record.parse(bytes(content[512:1024])).samplecnt
     kept = samples_of(archive.records, HHZ).tolist()
@@ -177,7 +177,7 @@ def test_damage_inside_a_compressed_file_is_not_laundered(tmp_path: Path) -> Non
     archive = read_archive([packed])
     assert samples_of(archive.records, HHZ).size < MINUTE
     (warning,) = archive.warnings
-    assert warning.startswith(f"{packed}, byte 512: {HHZ}: record refused: Steim ends at")
+    assert warning.startswith(f"{packed}, byte 512: record refused: {HHZ}: Steim ends at")
 
 
 def test_compressed_file_that_is_too_large_damaged_or_packed_twice_is_refused(
