@@ -28,8 +28,9 @@ from umamba_rt.io.seedlink import SeedLinkReader
 from umamba_rt.overview import Overview
 from umamba_rt.resume import Resume
 from umamba_rt.state_directory import state_directory
+from umamba_rt.window_queue import Task, WindowQueue, now_ns
 from umamba_rt.wire.message import Magnitude, status_of
-from umamba_rt.worker import Task, WindowQueue, Worker, now_ns
+from umamba_rt.worker import Worker
 
 _TICK_S = 0.25
 # Packets after which a reader lets others run: a full socket buffer would keep it for seconds.

@@ -12,8 +12,9 @@ from umamba_rt.io.publisher import Publisher
 from umamba_rt.io.query import QueryEndpoint
 from umamba_rt.io.seedlink import SeedLinkReader
 from umamba_rt.resume import Resume
+from umamba_rt.window_queue import WindowQueue
 from umamba_rt.wire.message import Heartbeat
-from umamba_rt.worker import WindowQueue, Worker
+from umamba_rt.worker import Worker
 
 
 @dataclass(slots=True)

@@ -1,0 +1,85 @@
+"""window_queue.py: the drop rule, and how long is waited."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.queued import task
+from umamba_rt.window_queue import Task, WindowQueue
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcde"), st.booleans()), max_size=80))
+def test_full_queue_keeps_the_newest_of_each_station_and_counts_the_rest(
+    steps: list[tuple[str, bool]],
+) -> None:
+    queue = WindowQueue(size=5)
+    newest: dict[str, int] = {}
+    put = 0
+    taken: dict[str, list[int]] = defaultdict(list)
+    for number, (station, also_take) in enumerate(steps):
+        queue.put(task(station, number, samples=2))
+        put += 1
+        newest[station] = number
+        assert len(queue) <= 5
+        if also_take:
+            for one in queue.take(2, 0):
+                taken[one.window.group.station].append(one.window.first // 100)
+    for one in queue.take(100, 0):
+        taken[one.window.group.station].append(one.window.first // 100)
+    assert sum(map(len, taken.values())) + queue.dropped == put
+    for station, number in newest.items():
+        assert taken[station][-1] == number
+        assert taken[station] == sorted(taken[station])
+
+
+def test_window_that_waited_too_long_is_dropped_if_a_newer_one_of_its_station_waits() -> None:
+    queue = WindowQueue(size=100, max_age_s=2.0)
+    aged_ns = time.monotonic_ns() - 3 * 10**9
+    for station, number, arrived_ns in (
+        ("a", 1, aged_ns),
+        ("b", 1, aged_ns),
+        ("a", 2, aged_ns),
+        ("a", 3, time.monotonic_ns()),
+        ("b", 2, aged_ns),
+    ):
+        queue.put(Task(task(station, number, samples=2).window, arrived_ns))
+    taken = [(one.window.group.station, one.window.first // 100) for one in queue.take(10, 0)]
+    assert taken == [("a", 3), ("b", 2)]
+    assert queue.dropped == 3
+
+
+def test_overload_does_not_make_estimates_older_and_older() -> None:
+    """Thirteen stations, a window a second each; the model takes ten a second, for five minutes."""
+    queue = WindowQueue(size=1024, max_age_s=2.0)
+    start_ns = time.monotonic_ns() - 400 * 10**9
+    oldest_s = 0.0
+    for second in range(300):
+        # The queue reads the real clock: the past is moved along instead.
+        shift_ns = time.monotonic_ns() - (start_ns + second * 10**9)
+        for station in "abcdefghijklm":
+            queue.put(Task(task(station, second, samples=2).window, start_ns + second * 10**9))
+        queue._max_age_ns = 2.0 * 1e9 + shift_ns
+        for one in queue.take(10, 0):
+            oldest_s = max(oldest_s, (start_ns + second * 10**9 - one.arrived_ns) / 1e9)
+    assert oldest_s <= 4
+    assert queue.dropped > 800
+
+
+def test_taking_waits_for_a_window_and_tells_of_room() -> None:
+    told = threading.Event()
+    queue = WindowQueue(size=1, on_room=told.set)
+    threading.Timer(0.05, lambda: queue.put(task("a", 1, samples=2))).start()
+    (one,) = queue.take(1, 10.0)
+    assert one.window.first == 100
+    assert told.is_set()
+
+
+def test_empty_queue_gives_nothing_after_its_time() -> None:
+    queue = WindowQueue(size=1, on_room=lambda: pytest.fail("there was room all along"))
+    assert queue.take(1, 0.01) == []
