@@ -48,7 +48,7 @@ def test_checkpoint_of_the_other_model_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
 def test_cuda_without_a_device_is_unavailable() -> None:
     with pytest.raises(UnavailableError, match="no CUDA device"):
-        load_engine(None, name="v2", device="cuda")
+        load_engine(None, name="v2", engine="cuda")
 
 
 def test_importing_the_package_does_not_import_torch() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from umamba_rt.core.estimate import ModelName
-    from umamba_rt.engine.base import Engine
+    from umamba_rt.engine.base import Engine, EngineName
 
 
 def load_engine(
@@ -15,7 +15,7 @@ def load_engine(
     *,
     name: ModelName,
     seed: int = 0,
-    device: str = "cpu",
+    engine: EngineName = "auto",
     threads: int | None = None,
 ) -> Engine:
     """Make the engine for a checkpoint, or for seeded random weights when there is none.
@@ -24,11 +24,13 @@ def load_engine(
         checkpoint: a file of either format; None: untrained weights.
         name: the model that must be in it.
         seed: of the untrained weights.
-        device: ``cpu`` or a CUDA device.
+        engine: which backend; ``auto``: the fastest that this machine can run.
+        threads: on the CPU, how many windows are worked on at once; None: as many as cores.
         threads: on the CPU, how many windows are worked on at once; None: as many as cores.
 
     Raises:
-        UnavailableError: the file cannot be read, or the device is not there.
+        UnavailableError: the file cannot be read, or the backend that was asked for by name lacks
+            its device or its package.
         CheckpointError: the file is damaged or holds another model than ``name``.
     """
     # torch takes seconds to import: the command line imports this package for its types alone.
@@ -39,8 +41,11 @@ def load_engine(
     from umamba_rt.models.loading import load
     from umamba_rt.models.seeded import untrained
 
-    if device != "cpu" and not torch.cuda.is_available():
-        raise UnavailableError(device, "no CUDA device")
+    if engine == "fast-cpu":
+        raise UnavailableError(engine, "OpenVINO is not installed: pip install 'umamba-rt[fast]'")
+    if engine == "cuda" and not torch.cuda.is_available():
+        raise UnavailableError(engine, "no CUDA device")
+    device = "cuda" if engine == "cuda" else "cpu"
     if checkpoint is None:
         return TorchEngine(untrained(name, seed), device=device, threads=threads)
     model = load(checkpoint)

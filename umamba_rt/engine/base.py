@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from umamba_rt.core.estimate import BatchOutput, ModelIdentity
 from umamba_rt.core.preprocess import ModelInput, Norm
+
+EngineName: TypeAlias = Literal["auto", "torch", "fast-cpu", "cuda"]
 
 
 class Engine(Protocol):
