@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check train compare format clean
+.PHONY: demo test check generated train compare format clean
 .DEFAULT_GOAL := test
 
 $(READY): pyproject.toml constraints.txt
@@ -24,6 +24,9 @@ check: $(READY) ## style, types and the one-way rule
 
 test: check ## everything that CI runs
 	$(BIN)/python -m pytest
+
+generated: $(READY) ## default file, JSON Schema and docs of the configuration, from umamba_rt/config.py
+	$(BIN)/python tools/generate.py
 
 train: $(READY) ## the shipped weights anew, an hour a model; ended, it goes on when started again
 	$(BIN)/python tools/train.py run config/training/v2-1.toml --output runs/v2-1

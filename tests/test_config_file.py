@@ -143,7 +143,7 @@ def test_mistakes_of_the_environment_are_told_too() -> None:
 
 def test_default_file_is_the_definition_and_is_good() -> None:
     text = (ROOT / "config" / "umamba-rt.toml").read_text(encoding="utf-8")
-    assert text == render_default(), "make it anew: umamba_rt.config_file.render_default()"
+    assert text == render_default(), "make it anew: `make generated`"
     config = parse(text, {}, where="default")
     assert config == Config(seedlink=config.seedlink)
 

@@ -55,7 +55,7 @@ def read_section(
             values[name] = _value(item, hints(kind)[name], table[name], f"{where}.{name}", problems)
         elif item.default is MISSING and item.default_factory is MISSING:
             problems.append(
-                ConfigProblem(f"{where}.{name}", "nothing", _expected(item, hints(kind)[name]))
+                ConfigProblem(f"{where}.{name}", "nothing", expected(item, hints(kind)[name]))
             )
     return kind(**values) if len(problems) == before else None
 
@@ -69,7 +69,7 @@ def _value(item: Field[Any], hint: Any, found: Any, key: str, problems: list[Con
             return tuple(found)
     elif _fits(item, hint, found):
         return float(found) if hint is float else found
-    problems.append(ConfigProblem(key, show(found), _expected(item, hint)))
+    problems.append(ConfigProblem(key, show(found), expected(item, hint)))
     return None
 
 
@@ -90,7 +90,8 @@ def _fits(item: Field[Any], hint: Any, found: Any) -> bool:
     return step is None or abs(found / step - round(found / step)) < 1e-6
 
 
-def _expected(item: Field[Any], hint: Any) -> str:
+def expected(item: Field[Any], hint: Any) -> str:
+    """What a key may hold, in words."""
     limits = item.metadata
     if hint == tuple[str, ...]:
         return f"a list of {limits['shape']}"
