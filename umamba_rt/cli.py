@@ -76,6 +76,7 @@ def _parser() -> Parser:
     _add_listen(verbs)
     _add_stations(verbs)
     _add_models(verbs)
+    _add_config(verbs)
     return parser
 
 
@@ -83,18 +84,22 @@ def _add_run(verbs: argparse._SubParsersAction[Parser]) -> None:
     run = verbs.add_parser("run", help="run the daemon in the foreground")
     check = verbs.add_parser("check", help="check a configuration; lists every mistake at once")
     for verb, action in ((run, _run), (check, _check)):
-        verb.add_argument(
-            "config",
-            nargs="?",
-            type=Path,
-            default=DEFAULT_CONFIG,
-            help=f"TOML file (default {DEFAULT_CONFIG})",
-        )
+        _add_config_file(verb)
         verb.set_defaults(action=action)
     check.add_argument(
         "--connect",
         action="store_true",
         help="ask the servers, too: which of the streams they have, and which stations are whole",
+    )
+
+
+def _add_config_file(verb: Parser) -> None:
+    verb.add_argument(
+        "config",
+        nargs="?",
+        type=Path,
+        default=DEFAULT_CONFIG,
+        help=f"TOML file (default {DEFAULT_CONFIG})",
     )
 
 
@@ -180,6 +185,16 @@ def _add_models(verbs: argparse._SubParsersAction[Parser]) -> None:
     convert.set_defaults(action=_models_convert)
 
 
+def _add_config(verbs: argparse._SubParsersAction[Parser]) -> None:
+    config = verbs.add_parser("config", help="what a configuration says in the end; its schema")
+    verb = config.add_subparsers(metavar="VERB", required=True)
+    show = verb.add_parser("show", help="every value that holds, and where it comes from")
+    _add_config_file(show)
+    show.set_defaults(action=_config_show)
+    schema = verb.add_parser("schema", help="JSON Schema of the file, for editors")
+    schema.set_defaults(action=_config_schema)
+
+
 # Each verb imports what it needs: --help and a usage error must not wait for torch.
 
 
@@ -229,3 +244,15 @@ def _models_convert(options: argparse.Namespace) -> int:
     from umamba_rt.commands.models import convert
 
     return convert(options.source, options.target)
+
+
+def _config_show(options: argparse.Namespace) -> int:
+    from umamba_rt.commands.config import print_effective
+
+    return print_effective(options.config)
+
+
+def _config_schema(_options: argparse.Namespace) -> int:
+    from umamba_rt.commands.config import print_schema
+
+    return print_schema()

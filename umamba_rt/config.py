@@ -18,7 +18,7 @@ from umamba_rt.defaults import FEED_ADDRESS, QUERY_ADDRESS
 DEFAULT_SEEDLINK_PORT = 18000
 UNTRAINED = "untrained"
 _STREAM = re.compile(r"[A-Z0-9*?-]{1,8}_[A-Z0-9*?-]{1,8}(:[!-9;-~]+( [!-9;-~]+)*)?")
-_ADDRESS = re.compile(r"tcp://\S+:(\d{1,5}|\*)|(ipc|inproc)://[^\0]+")
+_ADDRESS = re.compile(r"tcp://[^\s@]+:(\d{1,5}|\*)|(ipc|inproc)://[^\0]+")
 _PATH = re.compile(r"[^\0]*")
 _VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)?")
 
@@ -29,7 +29,7 @@ class SeedLinkConfig:
 
     server: str = key(
         "host:port of the server",
-        pattern=re.compile(r"(\[[0-9A-Fa-f:.]+\]|[!-9;-Z^-~]+)(:\d{1,5})?"),
+        pattern=re.compile(r"(\[[0-9A-Fa-f:.]+\]|[!-9;-?A-Z^-~]+)(:\d{1,5})?"),
         shape="host, host:port or [IPv6]:port",
         example='"127.0.0.1:18000"',
     )
@@ -61,15 +61,28 @@ class SeedLinkConfig:
         "",
         pattern=_PATH,
         shape="a path",
+        private=True,
     )
     password_env: str = key(
-        "or the environment variable that holds it", "", pattern=_VARIABLE, shape="a variable"
+        "or the environment variable that holds it",
+        "",
+        pattern=_VARIABLE,
+        shape="a variable",
+        private=True,
     )
     token_file: str = key(
-        "log in by a token (JWT) instead: the file that holds it", "", pattern=_PATH, shape="a path"
+        "log in by a token (JWT) instead: the file that holds it",
+        "",
+        pattern=_PATH,
+        shape="a path",
+        private=True,
     )
     token_env: str = key(
-        "or the environment variable that holds it", "", pattern=_VARIABLE, shape="a variable"
+        "or the environment variable that holds it",
+        "",
+        pattern=_VARIABLE,
+        shape="a variable",
+        private=True,
     )
     connect_timeout_s: float = key("for connecting and for each answer", 15.0, low=0.1, high=600)
     idle_timeout_s: float = key(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +21,7 @@ from umamba_rt.config import (
     StationsConfig,
     WindowConfig,
 )
+from umamba_rt.config_origin import ENV_PREFIX, Origins
 from umamba_rt.config_table import (
     hints,
     near_miss,
@@ -30,7 +32,6 @@ from umamba_rt.config_table import (
 )
 from umamba_rt.errors import ConfigError, ConfigProblem, UnavailableError
 
-ENV_PREFIX = "UMAMBA_RT_"
 _SECTIONS: dict[str, type[Any]] = {
     "run": RunConfig,
     "state": StateConfig,
@@ -56,14 +57,36 @@ def load(path: Path, environment: Mapping[str, str]) -> Config:
         UnavailableError: the file cannot be read.
         ConfigError: it is not TOML, or anything in it is wrong; lists all problems.
     """
+    return parse(read_text(path), environment, where=str(path))
+
+
+def read_text(path: Path) -> str:
+    """A configuration file's text.
+
+    Raises:
+        UnavailableError: the file cannot be read.
+        ConfigError: it is not UTF-8.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        content = path.read_bytes()
+        return content.decode()
     except OSError as error:
         raise UnavailableError(str(path), error.strerror or str(error)) from error
     except UnicodeDecodeError as error:
-        problem = ConfigProblem("(file)", f"byte {error.start} is not UTF-8", "UTF-8 text")
+        line = content.count(b"\n", 0, error.start) + 1
+        found = f"byte {error.start} is not UTF-8"
+        problem = ConfigProblem("(file)", found, "UTF-8 text", f"line {line}")
         raise ConfigError(str(path), (problem,)) from error
-    return parse(text, environment, where=str(path))
+
+
+@contextmanager
+def locating(path: Path, environment: Mapping[str, str]) -> Iterator[None]:
+    """Add the lines of this file to a ``ConfigError`` of what was made of it."""
+    try:
+        yield
+    except ConfigError as error:
+        problems = Origins(read_text(path), environment).locate(error.problems)
+        raise ConfigError(f"{path}, {error.where}", problems) from error
 
 
 def parse(text: str, environment: Mapping[str, str], *, where: str) -> Config:
@@ -75,7 +98,8 @@ def parse(text: str, environment: Mapping[str, str], *, where: str) -> Config:
     try:
         tree = tomllib.loads(text)
     except ValueError as error:  # TOMLDecodeError, or an integer of 5,000 digits
-        raise ConfigError(where, (ConfigProblem("(file)", str(error), "TOML"),)) from error
+        problem = ConfigProblem("(file)", str(error), "TOML")
+        raise ConfigError(where, Origins("", {}).locate([problem])) from error
     problems: list[ConfigProblem] = []
     _override(tree, environment, problems)
     servers = _servers(tree.pop("seedlink", []), problems)
@@ -89,12 +113,11 @@ def parse(text: str, environment: Mapping[str, str], *, where: str) -> Config:
         name: read_section(kind, tree.get(name, {}), name, problems)
         for name, kind in _SECTIONS.items()
     }
+    if not problems:
+        config = Config(seedlink=servers, **cast(dict[str, Any], made))
+        problems = _contradictions(config)
     if problems:
-        raise ConfigError(where, tuple(problems))
-    config = Config(seedlink=servers, **cast(dict[str, Any], made))
-    problems = _contradictions(config)
-    if problems:
-        raise ConfigError(where, tuple(problems))
+        raise ConfigError(where, Origins(text, environment).locate(problems))
     return config
 
 

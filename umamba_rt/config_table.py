@@ -13,6 +13,9 @@ from umamba_rt.errors import ConfigProblem
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+HIDDEN = "[hidden]"
+# NAME:PASSWORD@ before a host: no address takes it, and no message repeats it.
+_USER_INFO = re.compile(r"([a-z]+://|(?![a-z]+://))(?!/).*@", re.DOTALL)
 _T = TypeVar("_T", bound="DataclassInstance")
 
 
@@ -26,10 +29,15 @@ def key(
     pattern: re.Pattern[str] | None = None,
     shape: str = "",
     example: str = "",
+    private: bool = False,
 ) -> Any:
-    """A configuration key: its line in the default file, and the limits of its value."""
+    """A configuration key: its line in the default file, and the limits of its value.
+
+    ``private``: it says where a secret lies. Who writes the secret itself there by mistake must not
+    find it in a message.
+    """
     limits = {"low": low, "high": high, "step": step, "pattern": pattern, "shape": shape}
-    metadata = {"text": text, "example": example, **limits}
+    metadata = {"text": text, "example": example, "private": private, **limits}
     if default is MISSING:
         return field(metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -69,8 +77,21 @@ def _value(item: Field[Any], hint: Any, found: Any, key: str, problems: list[Con
             return tuple(found)
     elif _fits(item, hint, found):
         return float(found) if hint is float else found
-    problems.append(ConfigProblem(key, show(found), expected(item, hint)))
+    meant = ""
+    if isinstance(found, str):
+        near = difflib.get_close_matches(found, map(str, get_args(hint)), n=1)
+        meant = f': "{near[0]}"?' if near and hint != tuple[str, ...] else ""
+    problems.append(ConfigProblem(key, _told(item, found), expected(item, hint) + meant))
     return None
+
+
+def _told(item: Field[Any], found: Any) -> str:
+    """What a message says of a value that cannot stand."""
+    if item.metadata["private"]:
+        return HIDDEN
+    if isinstance(found, str) and (match := _USER_INFO.match(found)):
+        found = f"{match[1]}{HIDDEN}@{found[match.end() :]}"
+    return show(found)
 
 
 def _fits(item: Field[Any], hint: Any, found: Any) -> bool:

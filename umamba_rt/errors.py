@@ -18,14 +18,19 @@ class UmambaRtError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ConfigProblem:
-    """One thing wrong in a configuration: the key, what stood there, what may stand there."""
+    """One thing wrong in a configuration: the key, what stood there, what may stand there.
+
+    ``origin`` is where: ``line 12``, or the name of a variable; empty where nobody knows.
+    """
 
     key: str
     found: str
     expected: str
+    origin: str = ""
 
     def __str__(self) -> str:
-        return f"{self.key}: found {self.found}, expected {self.expected}"
+        where = f"{self.origin}: " if self.origin else ""
+        return f"{where}{self.key}: found {self.found}, expected {self.expected}"
 
 
 class ConfigError(UmambaRtError):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import structlog
 
 from umamba_rt.commands.check_connect import check_servers
 from umamba_rt.commands.run import load_inventory, load_runnable
+from umamba_rt.config_file import locating
 from umamba_rt.engines import make_engines
 
 
@@ -30,7 +32,8 @@ def check(path: Path, *, connect: bool = False) -> int:
     config = load_runnable(path)
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())  # what follows says it all
     inventory = load_inventory(config)
-    engines = make_engines(config)
+    with locating(path, os.environ):
+        engines = make_engines(config)
     window, feed = config.window, config.publisher
     print(f"{path}: good")
     for server in config.seedlink:

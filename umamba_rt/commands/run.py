@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from umamba_rt.config import Config
-from umamba_rt.config_file import load
+from umamba_rt.config_file import load, locating
 from umamba_rt.core.inventory import EMPTY, Inventory
 from umamba_rt.daemon import Daemon
 from umamba_rt.engines import make_engines
@@ -34,7 +34,9 @@ def run(path: Path, asked_to_end: Callable[[], bool]) -> int:
     inventory = load_inventory(config)
     for note in inventory.notes:
         structlog.get_logger().warning("inventory", note=note)
-    daemon = Daemon(config, make_engines(config), inventory)
+    with locating(path, os.environ):
+        engines = make_engines(config)
+    daemon = Daemon(config, engines, inventory)
     loop = asyncio.new_event_loop()
     status = loop.run_until_complete(daemon.run(asked_to_end))
     sys.stdout.flush()
