@@ -12,7 +12,8 @@ from umamba_rt.core.ids import GroupId
 from umamba_rt.core.quality import Quality
 from umamba_rt.core.window import Window
 from umamba_rt.feed import FeedMessage
-from umamba_rt.wire.message import Envelope, encode, magnitudes_of
+from umamba_rt.wire.envelope import Envelope, encode
+from umamba_rt.wire.message import magnitudes_of
 
 GOOD = Quality(0.0, 0, 0.0, False, 12.0, 100.0, "ZNE", True)
 BAD = Quality(
@@ -25,7 +26,7 @@ def message(quality: Quality) -> FeedMessage:
     window = Window(GroupId("CI", "CCC", "", "HH"), 0, np.zeros((3, 3001), np.float32), quality, 0)
     identity = ModelIdentity("v2", "1.0", "ab" * 32, True)
     (found,) = magnitudes_of([window], BatchOutput(np.array([2.5], np.float32), None), identity)
-    return FeedMessage(found.topic, msgspec.json.decode(encode(found, Envelope("s", 1, 0))))
+    return FeedMessage(found.topic, msgspec.json.decode(encode(found, Envelope("s", 1, 1, 0))))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from umamba_rt.core.window import Window
 from umamba_rt.engine.base import Engine
 from umamba_rt.errors import RecordError
 from umamba_rt.ingest import DataClock, Ingest
-from umamba_rt.wire.message import Envelope, encode
+from umamba_rt.wire.envelope import Numbering, encode
 from umamba_rt.wire.record import ReplayRecord
 from umamba_rt.worker import estimates
 
@@ -80,10 +80,13 @@ def _outcomes(ingest: Ingest, records: Iterable[ReplayRecord]) -> Iterator[Outco
 
 class _Writer:
     def __init__(self, engines: Sequence[Engine], output: BinaryIO) -> None:
-        self.written = 0
         self._engines = engines
         self._output = output
-        self._session = uuid.uuid4().hex
+        self._numbering = Numbering(uuid.uuid4().hex)
+
+    @property
+    def written(self) -> int:
+        return self._numbering.seq
 
     def write(self, windows: list[Window]) -> None:
         if not windows:
@@ -92,6 +95,5 @@ class _Writer:
             for message in estimates(engine, windows):
                 if message is None:
                     continue  # the daemon does not send it either
-                self.written += 1
-                envelope = Envelope(self._session, self.written, time.time_ns())
+                envelope = self._numbering.next(message.topic, time.time_ns())
                 self._output.write(encode(message, envelope) + b"\n")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import msgspec
 import pytest
 import zmq
 
+from umamba_rt.config import PublisherConfig
 from umamba_rt.core.estimate import ModelIdentity
 from umamba_rt.core.quality import Quality
 from umamba_rt.errors import UnavailableError
@@ -105,7 +107,7 @@ def test_address_in_use_is_an_error_that_names_it(publisher: Publisher) -> None:
 
 
 def test_messagepack_carries_the_same_fields() -> None:
-    feed = Publisher("tcp://127.0.0.1:*", form="msgpack")
+    feed = Publisher(PublisherConfig("tcp://127.0.0.1:*", format="msgpack"))
     context = zmq.Context()
     reader = context.socket(zmq.SUB)
     reader.set(zmq.RCVTIMEO, 50)
@@ -128,7 +130,7 @@ def test_messagepack_carries_the_same_fields() -> None:
 
 
 def test_stopped_subscriber_does_not_hold_up_the_others() -> None:
-    feed = Publisher("tcp://127.0.0.1:*", high_water_mark=10)
+    feed = Publisher(PublisherConfig("tcp://127.0.0.1:*", high_water_mark=10))
     with subscribed(feed, [""]), subscribed(feed, ["heartbeat"]) as reader:
         # The first subscriber reads nothing: its share is dropped at its mark.
         received = 0
@@ -156,7 +158,7 @@ def test_peer_that_sends_more_than_a_subscription_is_cut_off(publisher: Publishe
 
 
 def test_subscriber_of_another_format_is_told_so() -> None:
-    feed = Publisher("tcp://127.0.0.1:*", form="msgpack")
+    feed = Publisher(PublisherConfig("tcp://127.0.0.1:*", format="msgpack"))
     with Subscriber(feed.address, timeout_s=0.05) as reader:
 
         def receive() -> None:
@@ -175,3 +177,65 @@ def test_ipv6_address_is_bound_and_reached() -> None:
         feed.send(BEAT)
         assert reader.receive() is not None
     feed.close()
+
+
+def test_each_topic_is_counted_by_itself(publisher: Publisher) -> None:
+    with subscribed(publisher, ["magnitude."]) as reader:
+        other = replace(ESTIMATE, station=Station("CI", "SLA", "--", "HH"))
+        for message in (ESTIMATE, other, ESTIMATE, BEAT, ESTIMATE):
+            publisher.send(message)
+        found = [message for message in (reader.receive() for _ in range(5)) if message]
+    counts = [(one.topic.split(".")[-3:], one.body["topic_seq"]) for one in found]
+    assert [count for name, count in counts if "CCC" in name] == [1, 2, 3]
+    assert [count for name, count in counts if "SLA" in name] == [1]
+
+
+def test_tap_gets_each_message_of_all_threads_once_in_order(publisher: Publisher) -> None:
+    seen: list[tuple[str, int, int, bytes]] = []
+    publisher.tap(lambda *message: seen.append(message))
+
+    def send_fifty() -> None:
+        for _ in range(50):
+            publisher.send(BEAT)
+            publisher.send(ESTIMATE)
+
+    threads = [threading.Thread(target=send_fifty) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [seq for _, seq, _, _ in seen] == list(range(1, 401))
+    beats = [message for message in seen if message[0] == "heartbeat"]
+    assert [topic_seq for _, _, topic_seq, _ in beats] == list(range(1, 201))
+    body = msgspec.json.decode(seen[-1][3])
+    assert (body["seq"], body["topic_seq"]) == (400, seen[-1][2])
+
+
+def test_what_a_subscriber_has_the_tap_has_had(publisher: Publisher) -> None:
+    seen: list[bytes] = []
+    publisher.tap(lambda _topic, _seq, _topic_seq, body: seen.append(body))
+    with subscribed(publisher, [""]) as reader:
+        publisher.send(ESTIMATE)
+        message = reader.receive()
+    assert message is not None
+    assert msgspec.json.decode(seen[-1]) == message.body
+
+
+def test_all_endpoints_carry_the_same_numbers_each_in_its_format() -> None:
+    feed = Publisher("tcp://127.0.0.1:*", PublisherConfig("tcp://127.0.0.1:*", format="msgpack"))
+    context = zmq.Context()
+    reader = context.socket(zmq.SUB)
+    reader.set(zmq.RCVTIMEO, 5000)
+    reader.set_string(zmq.SUBSCRIBE, "")
+    reader.connect(feed.addresses[1])
+    with subscribed(feed, [""]) as plain:
+        seq = feed.send(ESTIMATE)
+        message = plain.receive()
+        packed = msgspec.msgpack.decode(reader.recv_multipart()[1])
+        while packed["seq"] < seq:
+            packed = msgspec.msgpack.decode(reader.recv_multipart()[1])
+    reader.close()
+    context.term()
+    feed.close()
+    assert message is not None
+    assert packed == message.body

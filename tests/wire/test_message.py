@@ -15,7 +15,8 @@ from umamba_rt.core.quality import Quality
 from umamba_rt.core.state import StateChange
 from umamba_rt.core.timebase import nearest_index
 from umamba_rt.core.window import Window
-from umamba_rt.wire.message import Envelope, Heartbeat, Message, encode, magnitudes_of, status_of
+from umamba_rt.wire.envelope import Envelope, Message, encode
+from umamba_rt.wire.message import Heartbeat, magnitudes_of, status_of
 from umamba_rt.wire.schemas import KINDS, schema
 
 GROUP = GroupId("CI", "CCC", "", "HH")
@@ -30,7 +31,7 @@ WINDOW = Window(
 )
 V1 = ModelIdentity("v1", "1.0", "ab" * 32, True)
 V2 = ModelIdentity("v2", "untrained-0", "cd" * 32, False)
-ENVELOPE = Envelope("session-1", 7, START_NS + 31_000_001_999)
+ENVELOPE = Envelope("session-1", 7, 3, START_NS + 31_000_001_999)
 BEAT = Heartbeat(12.5, {"online": 2, "stale": 1}, 3, 1.25, {"records": 10})
 
 
@@ -105,7 +106,7 @@ def test_topics_are_dotted_with_dashes_for_an_empty_location() -> None:
 
 def test_bytes_of_a_v2_magnitude_are_pinned() -> None:
     assert encode(v2_message(), ENVELOPE).decode() == (
-        '{"schema":"umamba-rt/magnitude/1","session":"session-1","seq":7,'
+        '{"schema":"umamba-rt/magnitude/1","session":"session-1","seq":7,"topic_seq":3,'
         '"sent_at":"2019-07-04T17:34:31.000001Z",'
         '"station":{"network":"CI","station":"CCC","location":"--","band_source":"HH"},'
         '"window_start":"2019-07-04T17:34:00.000000Z","window_end":"2019-07-04T17:34:30.000000Z",'

@@ -1,35 +1,32 @@
 """Which messages have left: the feed's own subscriber, last to know what ZeroMQ has sent.
 
 ``zmq_send`` only hands a message to ZeroMQ's thread; killed in between, the process never sent it.
-The thread writes to all subscribers in the order of the messages: when one has come back here, it
-was in the kernel's hands for each other subscriber that was keeping up, and outlives the process.
+The thread writes to all subscribers of all endpoints in the order in which it was told of the
+messages, and of a message's number only after the message: when the number has come back here,
+the message was in the kernel's hands for each subscriber that was keeping up, and outlives the
+process.
 """
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import uuid
 from collections.abc import Callable
 
-import msgspec
 import zmq
 
+from umamba_rt.io.publisher import NUMBER
+
 _POLL_MS = 200
-_TOPIC = b"magnitude."
-
-
-class _Numbered(msgspec.Struct):
-    """The one field of a body that is wanted here."""
-
-    seq: int
+_MOST_AT_ONCE = 1000
 
 
 class Departures:
-    """Calls back with the number of each estimate that has come round.
+    """Calls back with the numbers that have come round.
 
     Attributes:
         address: where the publisher is to bind besides; an abstract socket, which leaves no file.
+            Whoever finds it there gets numbers, and nothing of the feed.
     """
 
     def __init__(self, on_departed: Callable[[int], None]) -> None:
@@ -56,18 +53,23 @@ class Departures:
         context = zmq.Context()
         socket = context.socket(zmq.SUB)
         socket.set(zmq.LINGER, 0)
-        socket.set(zmq.RCVTIMEO, _POLL_MS)
-        socket.set(zmq.SUBSCRIBE, _TOPIC)
+        socket.set(zmq.SUBSCRIBE, b"")
         socket.connect(self.address)
         try:
             while not self._stopping.is_set():
-                with contextlib.suppress(zmq.Again):
-                    self._on_departed(_number(socket.recv_multipart()[-1]))
+                if socket.poll(_POLL_MS):
+                    self._on_departed(_latest(socket))
         finally:
             socket.close()
             context.term()
 
 
-def _number(body: bytes) -> int:
-    decode = msgspec.json.decode if body.startswith(b"{") else msgspec.msgpack.decode
-    return decode(body, type=_Numbered).seq
+def _latest(socket: zmq.Socket[bytes]) -> int:
+    """The last of the numbers that wait; each stands for those before it."""
+    number = 0
+    for _ in range(_MOST_AT_ONCE):
+        try:
+            (number,) = NUMBER.unpack(socket.recv(zmq.NOBLOCK))
+        except zmq.Again:
+            break
+    return number

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
+import struct
 import threading
 import time
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeAlias
 
 import zmq
 
-from umamba_rt.errors import UnavailableError
-from umamba_rt.io.peer_guard import PeerGuard
-from umamba_rt.wire.message import Envelope, Format, Magnitude, Message, encode
+from umamba_rt.config import PublisherConfig
+from umamba_rt.io.feed_endpoint import FeedEndpoint
+from umamba_rt.wire.envelope import Format, Message, Numbering, encode
+from umamba_rt.wire.message import Magnitude
 
-# The highest number of subscription frames read at a send: a subscriber that subscribes in a loop
-# must not hold the sender.
-_MAX_SUBSCRIPTIONS_READ = 1000
-# Subscriptions are prefixes of topics: 512 bytes are plenty, and a peer cannot send more.
-_MAX_SUBSCRIPTION_BYTES = 512
-# What a subscriber may send: tens of thousands of subscriptions at once, hundreds a second.
-_BURST_BYTES, _BYTES_S = 1_000_000, 10_000.0
+# Gets a message's topic, seq, topic_seq and body in JSON.
+Tap: TypeAlias = Callable[[str, int, int, bytes], None]
+NUMBER = struct.Struct("<Q")  # what the echo carries
 
 
 class Publisher:
-    """An XPUB socket with one count of messages; may be used from several threads.
+    """All endpoints of the feed with one count of messages; may be used from several threads.
 
     A subscriber that reads too slowly loses messages at its high-water mark, and sees it by a
     jump of ``seq``; the others lose nothing and the sender never waits.
@@ -32,65 +31,92 @@ class Publisher:
 
     def __init__(
         self,
-        address: str,
-        *,
-        form: Format = "json",
-        high_water_mark: int = 10000,
+        *endpoints: PublisherConfig | str,
         wall_ns: Callable[[], int] = time.time_ns,
         echo_address: str = "",
     ) -> None:
         """Bind.
 
         Args:
-            address: where subscribers connect.
-            form: of the bodies.
-            high_water_mark: messages kept for each subscriber.
+            endpoints: where subscribers connect, each with its format; a text is an
+                address with the defaults.
             wall_ns: UTC, ns since 1970.
-            echo_address: a second address, for ``Departures``; empty: none.
+            echo_address: for ``Departures``; empty: none.
 
         Raises:
-            UnavailableError: the address cannot be bound.
+            UnavailableError: an address cannot be bound.
         """
-        self.session = uuid.uuid4().hex
-        self._form: Format = form
+        self._numbering = Numbering(uuid.uuid4().hex)
         self._wall_ns = wall_ns
-        self._seq = 0
+        self._tap: Tap | None = None
         self._lock = threading.Lock()
-        self._context = zmq.Context()
-        self._socket = self._context.socket(zmq.XPUB)
-        self._socket.set(zmq.SNDHWM, high_water_mark)
-        self._socket.set(zmq.MAXMSGSIZE, _MAX_SUBSCRIPTION_BYTES)
-        self._socket.set(zmq.IPV6, int("[" in address))
-        self._socket.set(zmq.LINGER, 500)  # ms: what was sent at the end still leaves
-        self._guard = PeerGuard(self._socket, burst_bytes=_BURST_BYTES, bytes_s=_BYTES_S)
+        # One thread of ZeroMQ's for all sockets: the echo below stands for all of them.
+        self._context = zmq.Context(io_threads=1)
+        self._endpoints: list[FeedEndpoint] = []
+        self._echo: zmq.Socket[bytes] | None = None
         try:
-            self._socket.bind(address)
-            self.address = self._socket.get_string(zmq.LAST_ENDPOINT)
+            for one in endpoints:
+                config = PublisherConfig(address=one) if isinstance(one, str) else one
+                self._endpoints.append(FeedEndpoint(self._context, config))
             if echo_address:
-                self._socket.bind(echo_address)
-        except zmq.ZMQError as error:
+                self._echo = self._context.socket(zmq.PUB)
+                self._echo.set(zmq.LINGER, 0)
+                self._echo.bind(echo_address)
+        except BaseException:
             self.close()
-            raise UnavailableError(f"publisher.address {address}", str(error)) from error
+            raise
+
+    @property
+    def session(self) -> str:
+        """This run's name in its messages."""
+        return self._numbering.session
+
+    @property
+    def address(self) -> str:
+        """Where the first endpoint is bound."""
+        return self._endpoints[0].address
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where each endpoint is bound."""
+        return tuple(one.address for one in self._endpoints)
 
     @property
     def sent(self) -> int:
         """Messages sent so far."""
-        return self._seq
+        return self._numbering.seq
 
     @property
     def peers_dropped(self) -> int:
         """Peers hung up on for sending more than subscriptions can be."""
-        return self._guard.dropped
+        return sum(one.peers_dropped for one in self._endpoints)
+
+    def tap(self, on_message: Tap) -> None:
+        """Hand each further message to one more taker, just before it is sent.
+
+        It is called under the publisher's lock: with each message once, in the order of ``seq``,
+        from the thread that sends. It must be quick and must not raise.
+        """
+        with self._lock:
+            self._tap = on_message
 
     def send(self, message: Message) -> int:
         """Number, encode and send a message; gives its number."""
+        topic = message.topic
         with self._lock:
-            self._seq += 1
-            envelope = Envelope(self.session, self._seq, self._wall_ns())
-            body = encode(message, envelope, self._form)
-            self._read_subscriptions()
-            self._socket.send_multipart([message.topic.encode(), body])
-            return self._seq
+            envelope = self._numbering.next(topic, self._wall_ns())
+            bodies: dict[Format, bytes] = {}
+            if self._tap is not None:
+                bodies["json"] = encode(message, envelope)
+                self._tap(topic, envelope.seq, envelope.topic_seq, bodies["json"])
+            for endpoint in self._endpoints:
+                form = endpoint.format
+                if form not in bodies:
+                    bodies[form] = encode(message, envelope, form)
+                endpoint.send(topic.encode(), bodies[form])
+            if self._echo is not None:  # last: what it says has been handed to all others
+                self._echo.send(NUMBER.pack(envelope.seq))
+            return envelope.seq
 
     def send_magnitude(self, message: Magnitude, arrived_ns: int) -> int:
         """Send an estimate with its processing time filled in.
@@ -109,14 +135,8 @@ class Publisher:
     def close(self) -> None:
         """Send what is queued, for half a second at most, and close."""
         with self._lock:
-            self._guard.close()
-            self._socket.close()
+            for endpoint in self._endpoints:
+                endpoint.close()
+            if self._echo is not None:
+                self._echo.close()
             self._context.term()
-
-    def _read_subscriptions(self) -> None:
-        # XPUB hands subscriptions to the application; unread ones would pile up.
-        for _ in range(_MAX_SUBSCRIPTIONS_READ):
-            try:
-                self._socket.recv(zmq.NOBLOCK)
-            except zmq.Again:
-                return

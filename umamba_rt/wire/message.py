@@ -1,4 +1,4 @@
-"""The feed's messages: their fields, their topics and their bytes.
+"""The feed's messages: their fields and their topics.
 
 The field names are the contract ``umamba-rt/<kind>/1``; ``schemas/`` holds it as JSON Schema.
 """
@@ -6,10 +6,8 @@ The field names are the contract ``umamba-rt/<kind>/1``; ``schemas/`` holds it a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Literal, TypeAlias
-
-import msgspec
+from dataclasses import dataclass
+from typing import ClassVar
 
 from umamba_rt.core.estimate import BatchOutput, ModelIdentity
 from umamba_rt.core.ids import EMPTY_LOCATION, GroupId
@@ -18,10 +16,6 @@ from umamba_rt.core.state import StateChange
 from umamba_rt.core.timebase import NS_PER_S, RATE_HZ, rfc3339
 from umamba_rt.core.window import Window
 
-Format: TypeAlias = Literal["json", "msgpack"]
-SCHEMA_MAGNITUDE = "umamba-rt/magnitude/1"
-SCHEMA_STATION = "umamba-rt/station/1"
-SCHEMA_HEARTBEAT = "umamba-rt/heartbeat/1"
 # V1 gives a value for each sample; ten a second show the same curve in a tenth of the bytes.
 EVOLUTION_STEP = 10
 
@@ -78,6 +72,8 @@ class Magnitude:
     while it sent this window: a subscriber may have it already.
     """
 
+    schema: ClassVar[str] = "umamba-rt/magnitude/1"
+
     station: Station
     window_start: str
     window_end: str
@@ -104,6 +100,8 @@ class Magnitude:
 class StationStatus:
     """A station's new state."""
 
+    schema: ClassVar[str] = "umamba-rt/station/1"
+
     station: Station
     state: str
     since: str
@@ -128,6 +126,8 @@ class Heartbeat:
         counts: everything counted since the start, by reason.
     """
 
+    schema: ClassVar[str] = "umamba-rt/heartbeat/1"
+
     uptime_s: float
     stations: dict[str, int]
     queue_depth: int
@@ -138,48 +138,6 @@ class Heartbeat:
     def topic(self) -> str:
         """``heartbeat``."""
         return "heartbeat"
-
-
-Message: TypeAlias = Magnitude | StationStatus | Heartbeat
-_SCHEMA_OF: dict[type[Message], str] = {
-    Magnitude: SCHEMA_MAGNITUDE,
-    StationStatus: SCHEMA_STATION,
-    Heartbeat: SCHEMA_HEARTBEAT,
-}
-_OPTIONAL = frozenset({"evolution", "repeat"})
-
-
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """The fields that every message has.
-
-    Attributes:
-        session: one for each run of the daemon.
-        seq: counts all messages of the session from 1 on.
-        sent_at_ns: ns since 1970 UTC.
-    """
-
-    session: str
-    seq: int
-    sent_at_ns: int
-
-
-def encode(message: Message, envelope: Envelope, form: Format = "json") -> bytes:
-    """The body of a message, envelope first; the same fields in JSON and in MessagePack.
-
-    ``evolution`` and ``repeat`` are left out where there is none.
-    """
-    body: dict[str, object] = {
-        "schema": _SCHEMA_OF[type(message)],
-        "session": envelope.session,
-        "seq": envelope.seq,
-        "sent_at": rfc3339(envelope.sent_at_ns),
-    }
-    for item in fields(message):
-        value = getattr(message, item.name)
-        if item.name not in _OPTIONAL or value is not None:
-            body[item.name] = value
-    return msgspec.json.encode(body) if form == "json" else msgspec.msgpack.encode(body)
 
 
 def status_of(change: StateChange) -> StationStatus:

@@ -1,0 +1,70 @@
+"""One address of the feed: an XPUB socket and the format of its bodies."""
+
+from __future__ import annotations
+
+import zmq
+
+from umamba_rt.config import PublisherConfig
+from umamba_rt.errors import UnavailableError
+from umamba_rt.io.peer_guard import PeerGuard
+
+# The highest number of subscription frames read at a send: a subscriber that subscribes in a loop
+# must not hold the sender.
+_MAX_SUBSCRIPTIONS_READ = 1000
+# Subscriptions are prefixes of topics: 512 bytes are plenty, and a peer cannot send more.
+_MAX_SUBSCRIPTION_BYTES = 512
+# What a subscriber may send: tens of thousands of subscriptions at once, hundreds a second.
+_BURST_BYTES, _BYTES_S = 1_000_000, 10_000.0
+_LINGER_MS = 500  # what was sent at the end still leaves
+
+
+class FeedEndpoint:
+    """A subscriber that reads too slowly loses messages at its high-water mark, the others none.
+
+    Attributes:
+        address: where it is bound.
+        format: of its bodies.
+    """
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], config: PublisherConfig) -> None:
+        """Bind.
+
+        Raises:
+            UnavailableError: the address cannot be bound.
+        """
+        self.format = config.format
+        self._socket = context.socket(zmq.XPUB)
+        self._socket.set(zmq.SNDHWM, config.high_water_mark)
+        self._socket.set(zmq.MAXMSGSIZE, _MAX_SUBSCRIPTION_BYTES)
+        self._socket.set(zmq.IPV6, int("[" in config.address))
+        self._socket.set(zmq.LINGER, _LINGER_MS)
+        self._guard = PeerGuard(self._socket, burst_bytes=_BURST_BYTES, bytes_s=_BYTES_S)
+        try:
+            self._socket.bind(config.address)
+        except zmq.ZMQError as error:
+            self.close()
+            raise UnavailableError(f"publisher.address {config.address}", str(error)) from error
+        self.address = self._socket.get_string(zmq.LAST_ENDPOINT)
+
+    @property
+    def peers_dropped(self) -> int:
+        """Peers hung up on for sending more than subscriptions can be."""
+        return self._guard.dropped
+
+    def send(self, topic: bytes, body: bytes) -> None:
+        """Send to whoever subscribed; never waits."""
+        self._read_subscriptions()
+        self._socket.send_multipart([topic, body])
+
+    def close(self) -> None:
+        """Close; what was sent leaves while the context ends."""
+        self._guard.close()
+        self._socket.close()
+
+    def _read_subscriptions(self) -> None:
+        # XPUB hands subscriptions to the application; unread ones would pile up.
+        for _ in range(_MAX_SUBSCRIPTIONS_READ):
+            try:
+                self._socket.recv(zmq.NOBLOCK)
+            except zmq.Again:
+                return
