@@ -13,12 +13,12 @@ from obspy import Stream, Trace, UTCDateTime
 from tests.support import RIDGECREST, SHARED, needs_shared
 from umamba_rt.core.ids import SourceId
 from umamba_rt.core.inventory import EMPTY, ChannelEpoch, Inventory
+from umamba_rt.core.travel_time import first_p_s
 from umamba_rt.training.archive_dataset import CutCounts, CutRules, archive_records
 from umamba_rt.training.archive_windows import inventory_of
 from umamba_rt.training.catalogue import CatalogueEvent, read_catalogue
 from umamba_rt.training.record import LabelledRecord
 from umamba_rt.training.split import split_of_event
-from umamba_rt.training.travel_time import first_p_s
 
 BEGIN = UTCDateTime(2020, 1, 1)
 COUNTS_PER_M_S = 1e9

@@ -11,6 +11,7 @@ import pytest
 from umamba_rt.core.ids import SourceId
 from umamba_rt.core.inventory import ChannelEpoch, Inventory
 from umamba_rt.core.timebase import NS_PER_S, rfc3339
+from umamba_rt.core.travel_time import first_p_s
 from umamba_rt.errors import DatasetError, UnavailableError
 from umamba_rt.training.catalogue import CatalogueEvent
 from umamba_rt.training.replay_estimates import (
@@ -20,7 +21,6 @@ from umamba_rt.training.replay_estimates import (
     read_estimates,
 )
 from umamba_rt.training.replay_report import markdown, plot
-from umamba_rt.training.travel_time import first_p_s
 
 ORIGIN_S = 1_600_000_000
 STATIONS = [f"S{k}" for k in range(5)]

@@ -17,13 +17,13 @@ from umamba_rt.core.clipping import is_clipped
 from umamba_rt.core.ids import GroupId, SourceId
 from umamba_rt.core.inventory import ChannelEpoch, Inventory
 from umamba_rt.core.timebase import NS_PER_S, RATE_HZ, index_ns, nearest_index, rfc3339
+from umamba_rt.core.travel_time import first_p_s
 from umamba_rt.core.window import Window
 from umamba_rt.training.archive_windows import archive_windows
 from umamba_rt.training.catalogue import CatalogueEvent
 from umamba_rt.training.onset import find_onset
 from umamba_rt.training.record import LabelledRecord
 from umamba_rt.training.split import split_of_event
-from umamba_rt.training.travel_time import first_p_s
 
 # Windows of the core are cut every ten seconds, and the one that holds the record is taken.
 _HOP_S = 10.0

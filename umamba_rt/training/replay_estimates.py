@@ -16,10 +16,10 @@ from obspy.geodetics import gps2dist_azimuth
 from umamba_rt.core.ids import EMPTY_LOCATION
 from umamba_rt.core.inventory import Inventory
 from umamba_rt.core.timebase import NS_PER_S
+from umamba_rt.core.travel_time import first_p_s
 from umamba_rt.errors import DatasetError, UnavailableError
 from umamba_rt.training.catalogue import CatalogueEvent
 from umamba_rt.training.summary import GATE_SNR_DB, NOISE_MAGNITUDE
-from umamba_rt.training.travel_time import first_p_s
 
 SECONDS_AFTER_P = (2, 5, 10, 15, 20, 25)
 MIN_STATIONS = 4

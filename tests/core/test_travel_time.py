@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from obspy.taup import TauPyModel
 
-from umamba_rt.training.travel_time import first_p_s
+from umamba_rt.core.travel_time import first_p_s
 
 
 @pytest.mark.parametrize(("distance_km", "depth_km"), [(0, 10), (30, 0), (40, 19)])
