@@ -1,0 +1,177 @@
+"""The parts of one run, made from a configuration and wired to each other.
+
+What a run is made of is decided here; how it lives is ``daemon``'s.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack
+from typing import TypeAlias
+
+from umamba_rt.config import Config
+from umamba_rt.core.inventory import Inventory
+from umamba_rt.core.pipeline import Pipeline
+from umamba_rt.engine.base import Engine
+from umamba_rt.errors import ModelError
+from umamba_rt.figures import Figures
+from umamba_rt.ingest import Clock, DataClock, Ingest
+from umamba_rt.intake import Intake, Room
+from umamba_rt.io.clock import WallClock
+from umamba_rt.io.publisher import Publisher
+from umamba_rt.io.query import QueryEndpoint
+from umamba_rt.io.seedlink import SeedLinkReader
+from umamba_rt.overview import Overview
+from umamba_rt.resume import Resume
+from umamba_rt.state_directory import state_directory
+from umamba_rt.window_queue import WindowQueue
+from umamba_rt.wire.message import Magnitude
+from umamba_rt.worker import Worker
+
+Send: TypeAlias = Callable[[Magnitude, int], int]
+Service: TypeAlias = Callable[[], Awaitable[None]]
+
+
+class Parts:
+    """What a run consists of.
+
+    Attributes:
+        config: what it was made from.
+        ingest: decoder, clock and core.
+        resume: what outlives the run; None where nothing does.
+        readers: one a server.
+        room: wakes readers that wait for the queue.
+        queue: windows that wait for the models.
+        publisher: the feed.
+        overview: what is told of stations.
+        query: the endpoint that answers questions; None where it is off.
+        worker: the models' thread.
+        figures: what is counted.
+        intake: from the readers to the queue.
+        services: what runs in the event loop beside the readers, each until it is cancelled.
+        closing: what is closed at the very end, the last one first.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        engines: Sequence[Engine],
+        inventory: Inventory,
+        *,
+        on_failure: Callable[[ModelError], None],
+    ) -> None:
+        """Make all parts and bind the sockets; nothing runs yet.
+
+        Args:
+            config: what is asked for.
+            engines: the models, in the order of their priority.
+            inventory: what is known of the channels.
+            on_failure: see ``Worker``.
+
+        Raises:
+            UnavailableError: the feed's or the query's address cannot be bound, another daemon
+                uses the state directory, or what a server's login needs is not there.
+        """
+        self.config = config
+        self.live = config.run.mode == "live"
+        self._clock: Clock = WallClock() if self.live else DataClock()
+        self.ingest = Ingest(Pipeline(config.pipeline, inventory), self._clock)
+        directory = state_directory(config.state, os.environ)
+        self.resume = Resume(config, directory) if directory else None
+        self.readers = _make_readers(config, self.resume)
+        self.room = Room()
+        self.queue = _make_queue(config, self.room)
+        models = [engine.identity.name for engine in engines]
+        with ExitStack() as closing:
+            self.publisher = _make_publisher(config, self.resume)
+            closing.callback(self.publisher.close)
+            send = self._make_send(models)
+            self.overview = self._make_overview(models)
+            self.query = _make_query(config, self.overview)
+            if self.query:
+                closing.callback(self.query.close)
+            self.worker = Worker(
+                engines,
+                self.queue,
+                self.overview.counting(send),
+                batch_size=config.model.batch_size,
+                on_failure=on_failure,
+            )
+            self.figures = self._make_figures()
+            self.intake = self._make_intake()
+            self.services = self._make_services()
+            self.closing = closing.pop_all()
+
+    def _make_send(self, models: Sequence[str]) -> Send:
+        """What an estimate goes through on its way to the feed."""
+        if self.resume is None:
+            return self.publisher.send_magnitude
+        return self.resume.attach(self.publisher, models, self.readers, self.ingest.pipeline)
+
+    def _make_overview(self, models: Sequence[str]) -> Overview:
+        return Overview(
+            self.publisher.session,
+            self.ingest.pipeline,
+            self.readers,
+            models,
+            self._clock.now_ns,
+            lambda: self.figures.now(),
+        )
+
+    def _make_figures(self) -> Figures:
+        return Figures(
+            self.config.run.mode,
+            self.ingest,
+            self.readers,
+            self.queue,
+            self.worker,
+            self.publisher,
+            self.query,
+            self.resume,
+        )
+
+    def _make_intake(self) -> Intake:
+        return Intake(
+            self.ingest,
+            self.queue,
+            self.room,
+            self.publisher,
+            self.overview,
+            self.figures,
+            self.resume,
+            live=self.live,
+        )
+
+    def _make_services(self) -> list[Service]:
+        services: list[Service] = [self.intake.tick] if self.live else []
+        if self.resume:
+            services.append(self.resume.run)
+        if self.query:
+            services.append(self.query.serve)
+        return services
+
+
+def _make_readers(config: Config, resume: Resume | None) -> list[SeedLinkReader]:
+    positions = resume.positions if resume else [None] * len(config.seedlink)
+    return [
+        SeedLinkReader(server, place)
+        for server, place in zip(config.seedlink, positions, strict=True)
+    ]
+
+
+def _make_queue(config: Config, room: Room) -> WindowQueue:
+    max_age_s = config.model.max_queue_s if config.run.mode == "live" else math.inf
+    return WindowQueue(config.model.queue_size, room.was_made, max_age_s=max_age_s)
+
+
+def _make_publisher(config: Config, resume: Resume | None) -> Publisher:
+    return Publisher(config.publisher, echo_address=resume.echo_address if resume else "")
+
+
+def _make_query(config: Config, overview: Overview) -> QueryEndpoint | None:
+    query = config.query
+    if not query.address:
+        return None
+    return QueryEndpoint(query.address, overview.handlers, requests_hz=query.requests_hz)
