@@ -76,6 +76,7 @@ def _parser() -> Parser:
     _add_listen(verbs)
     _add_stations(verbs)
     _add_models(verbs)
+    _add_keys(verbs)
     _add_config(verbs)
     return parser
 
@@ -195,6 +196,21 @@ def _add_config(verbs: argparse._SubParsersAction[Parser]) -> None:
     schema.set_defaults(action=_config_schema)
 
 
+def _add_keys(verbs: argparse._SubParsersAction[Parser]) -> None:
+    keys = verbs.add_parser("keys", help="make and show the keys of CURVE, which guards the feed")
+    verb = keys.add_subparsers(metavar="VERB", required=True)
+    new = verb.add_parser(
+        "new",
+        help="make a key pair",
+        description="The secret half goes to FILE with mode 0600, the public half to FILE.pub.",
+    )
+    new.add_argument("file", type=Path, help="must not be there yet")
+    new.set_defaults(action=_keys_new)
+    show = verb.add_parser("show", help="print the public key of a file, never the secret one")
+    show.add_argument("file", type=Path, help="either half")
+    show.set_defaults(action=_keys_show)
+
+
 # Each verb imports what it needs: --help and a usage error must not wait for torch.
 
 
@@ -238,6 +254,18 @@ def _models_info(options: argparse.Namespace) -> int:
     if options.untrained:
         return info_untrained(options.untrained, options.seed)
     return info(options.file)
+
+
+def _keys_new(options: argparse.Namespace) -> int:
+    from umamba_rt.commands.keys import new
+
+    return new(options.file)
+
+
+def _keys_show(options: argparse.Namespace) -> int:
+    from umamba_rt.commands.keys import show
+
+    return show(options.file)
 
 
 def _models_convert(options: argparse.Namespace) -> int:
