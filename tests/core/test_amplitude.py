@@ -122,6 +122,13 @@ def test_a_window_in_counts_has_only_its_flag() -> None:
     np.testing.assert_array_equal(features[1], amplitude_features(windows[1:2], [known])[0])
 
 
+def test_a_batch_in_counts_alone_is_all_unknown() -> None:
+    windows = np.random.default_rng(3).normal(0, 100, (2, 3, N)).astype(np.float32)
+    np.testing.assert_array_equal(
+        amplitude_features(windows, [COUNTS, COUNTS]), unknown_amplitude(2)
+    )
+
+
 def test_silence_is_a_finite_number() -> None:
     (feature,) = amplitude_features(np.zeros((1, 3, N)), [Calibration("m/s", (1.0,) * 3)])
     assert np.isfinite(feature).all()

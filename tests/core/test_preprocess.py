@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from umamba_rt.core.preprocess import Norm, normalise
+from umamba_rt.core.amplitude import amplitude_features
+from umamba_rt.core.calibration import COUNTS, Calibration
+from umamba_rt.core.preprocess import Norm, normalise, prepare
 
 NORMS: tuple[Norm, ...] = ("std", "peak", "none")
 RANDOM = np.random.default_rng(7)
@@ -75,3 +77,17 @@ def test_a_batch_equals_its_windows_and_is_float32(norm: Norm, dtype: type[np.fl
 def test_another_norm_is_refused() -> None:
     with pytest.raises(ValueError, match="none of std, peak, none"):
         normalise(np.zeros((3, 4)), "minmax")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("amplitude", [False, True])
+def test_a_models_input_holds_the_features_only_where_it_asks_for_them(amplitude: bool) -> None:
+    windows = RANDOM.normal(size=(2, 3, 3001)).astype(np.float32)
+    calibrations = [COUNTS, Calibration("m/s", (1e9,) * 3)]
+    found = prepare(windows, calibrations, "std", amplitude=amplitude)
+    assert len(found) == 2
+    np.testing.assert_array_equal(found.samples, normalise(windows, "std"))
+    if amplitude:
+        assert found.amplitude is not None
+        np.testing.assert_array_equal(found.amplitude, amplitude_features(windows, calibrations))
+    else:
+        assert found.amplitude is None

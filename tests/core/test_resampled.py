@@ -201,3 +201,19 @@ def test_one_sample_a_record_costs_bounded_memory(rate_hz: float) -> None:
         target.accept(segment(rate_hz, number, number + 1), 0)
         assert len(target._held) <= 64
         assert len(target._spans) <= 32
+
+
+def test_runs_on_both_sides_of_a_gap_stay_two_where_the_grid_lacks_a_sample_between() -> None:
+    plain = placer(50.0)
+    runs = plain.accept(segment(50.0, 0, 500), 0)
+    runs += plain.accept(segment(50.0, 600, 1100), 0)
+    after = plain.tick(REORDER_NS)
+    assert [second.first - first.stop for first, second in pairwise(after)] == [200]
+    assert grid([*runs, *after]).keys() < whole(50.0, 1100).keys()
+
+
+def test_runs_that_leave_no_instant_of_the_grid_between_them_come_as_one() -> None:
+    plain = placer(200.0)
+    plain.accept(segment(200.0, 0, 401), 0)
+    plain.accept(segment(200.0, 402, 800), 0)  # what is missing lies between two instants
+    assert spans(plain.tick(REORDER_NS)) == [(171, 370)]

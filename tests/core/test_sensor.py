@@ -9,69 +9,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from umamba_rt.core.ids import GroupId, SourceId
+from tests.core.sensor_cases import (
+    CAPACITY,
+    GROUP,
+    OFF_NS,
+    RULES,
+    STALE_NS,
+    START,
+    TRUTH,
+    feed,
+    now,
+    offsets,
+    record_list,
+    segment,
+    sensor,
+    windows,
+)
+from umamba_rt.core.ids import SourceId
 from umamba_rt.core.reasons import Reason
 from umamba_rt.core.segment import Segment
-from umamba_rt.core.sensor import Cut, Sensor
-from umamba_rt.core.sensor_rules import SensorRules
+from umamba_rt.core.sensor import Cut
 from umamba_rt.core.timebase import NS_PER_S, SAMPLE_NS
-from umamba_rt.core.window import Window, WindowRules
-from umamba_rt.errors import SampleRateError
-
-START = 156_225_900_000  # a whole second, as a grid index
-OFF_NS = 2_014_000  # Ridgecrest's samples lie 2 ms before the grid
-RULES = WindowRules(length=301, hop=100, max_wait_ns=10 * NS_PER_S, max_gap=50)
-CAPACITY = RULES.length + 3000
-STALE_NS = 60 * NS_PER_S
-GROUP = GroupId("CI", "CCC", "", "HH")
-TRUTH = np.random.default_rng(11).integers(-9999, 9999, (3, 4000)).astype(np.int32)
-
-
-def sensor(rules: WindowRules = RULES) -> Sensor:
-    return Sensor(GROUP, SensorRules(rules, CAPACITY, STALE_NS))
-
-
-def segment(component: str, first: int, stop: int, *, rate_hz: float = 100.0) -> Segment:
-    """Samples ``first`` to ``stop`` - 1 of the truth, counted from the start."""
-    source_id = SourceId("CI", "CCC", "", "H", "H", component)
-    values = TRUTH["ZNE".find(component) if component in "ZNE" else int(component)]
-    start_ns = (START + first) * SAMPLE_NS - OFF_NS
-    return Segment(source_id, start_ns, rate_hz, np.take(values, range(first, stop), mode="wrap"))
-
-
-def now(index: int) -> int:
-    """The clock when the sample at an index has just been recorded."""
-    return (START + index) * SAMPLE_NS
-
-
-def feed(
-    target: Sensor, records: Iterable[tuple[str, int, int]], at: int | None = None
-) -> list[Cut]:
-    """Give records in their order; the clock follows the newest, or stands at ``at``."""
-    cuts = []
-    newest = 0
-    for component, first, stop in records:
-        newest = max(newest, stop)
-        cut = target.accept(segment(component, first, stop), now(newest if at is None else at))
-        assert cut is not None
-        cuts.append(cut)
-    return cuts
-
-
-def windows(cuts: Iterable[Cut]) -> list[Window]:
-    return [window for cut in cuts for window in cut.windows]
-
-
-def offsets(cuts: Iterable[Cut]) -> list[int]:
-    return [window.first - START for window in windows(cuts)]
-
-
-def record_list(stop: int, length: int = 120, first: int = 0) -> list[tuple[str, int, int]]:
-    return [
-        (component, begin, min(begin + length, stop))
-        for begin in range(first, stop, length)
-        for component in "ZNE"
-    ]
+from umamba_rt.core.window import WindowRules
 
 
 def contents(cuts: Iterable[Cut]) -> list[tuple[int, bytes, str]]:
@@ -344,15 +303,6 @@ def test_z_1_2_makes_a_sensor_and_a_surplus_channel_does_not() -> None:
     assert target.accept(segment("0", 400, 500), now(500)) is None
 
 
-def test_a_refused_rate_raises_and_is_a_state() -> None:
-    target = sensor()
-    with pytest.raises(SampleRateError):
-        target.accept(segment("Z", 0, 100, rate_hz=12.5), now(100))
-    (change,) = target.refuse("12.5 Hz", now(100))
-    assert (change.state, change.detail) == ("refused", "12.5 Hz")
-    assert target.last_arrival_ns is None
-
-
 def test_what_was_reached_stays_bounded_over_a_long_run() -> None:
     target = sensor()
     most = 0
@@ -363,47 +313,9 @@ def test_what_was_reached_stays_bounded_over_a_long_run() -> None:
     assert most <= (301 + 100) // 20 + 2
 
 
-@pytest.mark.parametrize("rate_hz", [50.0, 200.0])
-def test_a_resampled_station_gives_windows_of_its_native_rate(rate_hz: float) -> None:
-    target = sensor()
-    cuts = []
-    for begin in range(0, 1000, 100):
-        for code in "ZNE":
-            source_id = SourceId("CI", "CCC", "", "B", "H", code)
-            start_ns = now(0) + round(begin * 1e9 / rate_hz)
-            found = Segment(source_id, start_ns, rate_hz, TRUTH[0, begin : begin + 100])
-            cut = target.accept(found, found.end_ns)
-            assert cut is not None
-            cuts.append(cut)
-    # 20 s and 5 s of data, less the window and the filter's delay.
-    assert offsets(cuts) == list(range(0, 1700 if rate_hz == 50.0 else 200, 100))
-    assert {w.quality.native_rate_hz for w in windows(cuts)} == {rate_hz}
-    assert all(w.quality.complete for w in windows(cuts))
-
-
 def test_a_resumed_sensor_goes_on_behind_the_last_window() -> None:
     target = sensor()
     assert target.next_first is None
     target.resume_after(START + 200)
     assert offsets(feed(target, record_list(1000))) == [300, 400, 500, 600]
     assert target.next_first == START + 700
-
-
-def test_a_tick_places_what_a_channel_held_back() -> None:
-    target = sensor(WindowRules(length=301, hop=100, max_wait_ns=30 * NS_PER_S, max_gap=50))
-    rate_hz, cuts = 50.0, []
-    for code in "ZNE":
-        source_id = SourceId("CI", "CCC", "", "B", "H", code)
-        # The second record comes behind a gap of 0.3 s that is still waited for.
-        for begin, end in ((0, 200), (215, 400)):
-            start_ns = now(0) + round(begin * 1e9 / rate_hz)
-            found = Segment(source_id, start_ns, rate_hz, TRUTH[0, begin:end])
-            cut = target.accept(found, now(800))
-            assert cut is not None
-            cuts.append(cut)
-    before = offsets(cuts)
-    later = target.tick(now(800) + 11 * NS_PER_S)
-    final = target.tick(now(800) + 42 * NS_PER_S)
-    # The reorder time is over after 10 s; 30 s later the gap's samples are done without.
-    assert before + offsets([later, final]) == [0, 100, 200, 300, 400]
-    assert offsets([later, final]) != []

@@ -102,6 +102,12 @@ def _rows(part: NDArray[np.float64], half: int, stretch: float) -> NDArray[np.fl
     return rows
 
 
+def _row_sums(around: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    # Row by row, never by matrix product: BLAS rounds by the batch's shape.
+    sums: NDArray[np.float64] = np.add.reduce(around * weights, axis=1)
+    return sums
+
+
 class Resampler:
     """One gapless run of samples, brought to the grid as it comes in.
 
@@ -204,33 +210,39 @@ class Resampler:
         count = stop - self.next_index
         if count <= 0:
             return _NOTHING
-        is_short = is_edge and count <= _SHORT and self._cycle <= _MOST_CYCLE
-        out = np.empty(count, dtype=np.float64)
         inputs = np.concatenate(self._pieces)
         # As sliding_window_view gives it, which takes 15 us to look at its arguments.
         shape = (len(inputs) - 2 * self._half + 1, 2 * self._half)
         windows = np.ndarray(shape, np.float64, inputs, 0, inputs.strides * 2)
-        for begin in range(0, count, _BLOCK):
-            size = min(_BLOCK, count - begin)
-            base, rest = self._position(self.next_index + begin)
-            if is_short:
-                kept = _short_run(self._rate.numerator, self._rate.denominator, rest)
-                whole, weights = kept[0][:size], kept[1][:size]
-            else:
-                steps = rest + np.arange(size, dtype=np.int64) * self._step
-                whole, part = np.divmod(steps, self._scale)
-                weights = self._weights(part, begin)
-            begins = base + 1 - self._half - self._first
-            if is_short and self._step % self._scale == 0:  # always as many inputs on: no copy
-                around = windows[begins :: self._step // self._scale][:size]
-            else:
-                around = windows[whole + begins]
-            # Row by row, never by matrix product: BLAS rounds by the batch's shape.
-            out[begin : begin + size] = np.add.reduce(around * weights, axis=1)
+        is_short = is_edge and count <= _SHORT and self._cycle <= _MOST_CYCLE
+        out = self._short(windows, count) if is_short else self._long(windows, count)
         self.next_index = stop
         keep = max(0, self._position(stop)[0] - self._half - self._first)
         self._pieces, self._first = [inputs[keep:]], self._first + keep
         return as_numbers(out)  # a filter overshoots: from 3e38 past the range of float32
+
+    def _short(self, windows: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+        """The next outputs, by weights laid out before; ``windows``: rows around each input."""
+        base, rest = self._position(self.next_index)
+        whole, weights = _short_run(self._rate.numerator, self._rate.denominator, rest)
+        begin = base + 1 - self._half - self._first
+        if self._step % self._scale == 0:  # always as many inputs on: no copy
+            around = windows[begin :: self._step // self._scale][:count]
+        else:
+            around = windows[whole[:count] + begin]
+        return _row_sums(around, weights[:count])
+
+    def _long(self, windows: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+        """The next outputs, a block at a time; ``windows``: rows around each input."""
+        out = np.empty(count, dtype=np.float64)
+        for begin in range(0, count, _BLOCK):
+            size = min(_BLOCK, count - begin)
+            base, rest = self._position(self.next_index + begin)
+            steps = rest + np.arange(size, dtype=np.int64) * self._step
+            whole, part = np.divmod(steps, self._scale)
+            around = windows[whole + (base + 1 - self._half - self._first)]
+            out[begin : begin + size] = _row_sums(around, self._weights(part, begin))
+        return out
 
     def _position(self, index: int) -> tuple[int, int]:
         """The input at or before a grid index, and the rest in 1 / scale."""
