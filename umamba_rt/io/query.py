@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
 import structlog
@@ -27,7 +27,8 @@ from umamba_rt.wire.query import (
     encode_error,
 )
 
-Handler: TypeAlias = Callable[[Request], Mapping[str, object]]
+Content: TypeAlias = Mapping[str, object]
+Handler: TypeAlias = Callable[[Request], Content | Awaitable[Content]]
 
 # Frames read before others of the event loop get their turn, and the pause after that many. So a
 # flood is held to 6,000 requests a second, and through TCP its sender is.
@@ -38,6 +39,8 @@ _BURST_S = 2.0  # what a peer may ask at once, in seconds of its rate
 # are kept: who has fewer under way gets all answers.
 _MAX_ANSWERS = 16
 _MAX_REQUESTS = 16
+# Answers that wait for a disk; further ones are refused.
+_MAX_WAITING = 32
 _KERNEL_BYTES = 256 * 1024  # what the kernel takes of answers; it would take megabytes a peer
 # libzmq hangs up on a peer that sends a longer frame; up to here it is refused with a reason.
 _MAX_FRAME_BYTES = 16 * MAX_REQUEST_BYTES
@@ -72,7 +75,8 @@ class QueryEndpoint:
 
         Args:
             address: ZeroMQ's, such as ``tcp://127.0.0.1:5561``.
-            handlers: what answers each request, by name; may raise ``QueryError``.
+            handlers: what answers each request, by name; may raise ``QueryError``. One that has
+                to wait gives an awaitable; the others are answered meanwhile.
             requests_hz: what each peer may ask for a second; twice that may come at once.
             monotonic_s: the clock of that limit, s.
 
@@ -85,6 +89,7 @@ class QueryEndpoint:
         self._monotonic_s = monotonic_s
         self._log = structlog.get_logger()
         self._frames: list[bytes] = []  # of the message that is being read
+        self._waiting: set[asyncio.Future[None]] = set()
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.ROUTER)
         self._limit(address)
@@ -128,6 +133,9 @@ class QueryEndpoint:
                     await readable.wait()
         finally:
             loop.remove_reader(descriptor)
+            for answer in self._waiting:
+                answer.cancel()
+            await asyncio.gather(*self._waiting, return_exceptions=True)
 
     def close(self) -> None:
         """Drop what is queued, and close."""
@@ -169,24 +177,47 @@ class QueryEndpoint:
     def _take(self, frames: list[bytes]) -> None:
         peer, *rest = frames
         envelope = rest[:1] if len(rest) > 1 and rest[0] == b"" else []
-        answer = self._answer(peer, rest[len(envelope) :])
-        try:
-            self._socket.send_multipart([peer, *envelope, answer], zmq.NOBLOCK)
-        except zmq.ZMQError:  # it reads nothing, or has gone
-            self.counts["unread"] += 1
-
-    def _answer(self, peer: bytes, bodies: list[bytes]) -> bytes:
+        head, bodies = [peer, *envelope], rest[len(envelope) :]
         request = None
         try:
             request = self._read(peer, bodies)
-            answer = encode_answer(request, self._handler(request)(request))
-        except QueryError as error:
-            return self._refuse(error, request)
-        except Exception:  # noqa: BLE001 - a bug in one answer must not end the feed
-            self._log.exception("query_failed", request=request and request.name)
-            return self._refuse(QueryError(INTERNAL, "see the daemon's log"), request)
-        self.counts["answered"] += 1
-        return answer
+            content = self._handler(request)(request)
+            if isinstance(content, Awaitable):
+                self._answer_later(head, request, asyncio.ensure_future(content))
+                return
+            answer = encode_answer(request, content)
+        except Exception as error:  # noqa: BLE001 - a bug in one answer must not end the feed
+            self._send(head, self._refuse(error, request))
+            return
+        self._send(head, answer, answered=True)
+
+    def _answer_later(
+        self, head: list[bytes], request: Request, content: asyncio.Future[Content]
+    ) -> None:
+        if len(self._waiting) >= _MAX_WAITING:
+            content.cancel()
+            raise QueryError(TOO_MANY, "the disk is busy")
+        answer = asyncio.ensure_future(self._answer(head, request, content))
+        self._waiting.add(answer)
+        answer.add_done_callback(self._waiting.discard)
+
+    async def _answer(
+        self, head: list[bytes], request: Request, content: asyncio.Future[Content]
+    ) -> None:
+        try:
+            answer = encode_answer(request, await content)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._send(head, self._refuse(error, request))
+            return
+        self._send(head, answer, answered=True)
+
+    def _send(self, head: list[bytes], answer: bytes, *, answered: bool = False) -> None:
+        if answered:
+            self.counts["answered"] += 1
+        try:
+            self._socket.send_multipart([*head, answer], zmq.NOBLOCK)
+        except zmq.ZMQError:  # it reads nothing, or has gone
+            self.counts["unread"] += 1
 
     def _read(self, peer: bytes, bodies: list[bytes]) -> Request:
         if not self._rates.admit(peer, self._monotonic_s()):
@@ -202,6 +233,9 @@ class QueryEndpoint:
             raise QueryError(UNKNOWN_REQUEST, expected)
         return handler
 
-    def _refuse(self, error: QueryError, request: Request | None) -> bytes:
+    def _refuse(self, error: Exception, request: Request | None) -> bytes:
+        if not isinstance(error, QueryError):
+            self._log.error("query_failed", request=request and request.name, exc_info=error)
+            error = QueryError(INTERNAL, "see the daemon's log")
         self.counts[f"refused_{error.code.replace('-', '_')}"] += 1
         return encode_error(error, request)

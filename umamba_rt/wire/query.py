@@ -88,6 +88,33 @@ class Request:
             raise QueryError(BAD_ARGUMENT, f"{name}: found {_shown(value)}, expected {expected}")
         return value
 
+    def flag(self, name: str, *, default: bool) -> bool:
+        """A yes or a no.
+
+        Raises:
+            QueryError: it is neither.
+        """
+        value = self.arguments.get(name, default)
+        if not isinstance(value, bool):
+            raise QueryError(BAD_ARGUMENT, f"{name}: found {_shown(value)}, expected true or false")
+        return value
+
+    def texts(self, name: str, default: list[str], *, most: int, longest: int) -> list[str]:
+        """A list of texts.
+
+        Raises:
+            QueryError: it is none, is empty, or holds more or longer ones.
+        """
+        value = self.arguments.get(name, default)
+        if not isinstance(value, list) or not 0 < len(value) <= most:
+            expected = f"1 to {most} texts"
+            raise QueryError(BAD_ARGUMENT, f"{name}: found {_shown(value)}, expected {expected}")
+        for item in value:
+            if not isinstance(item, str) or len(item) > longest:
+                expected = f"texts of up to {longest} characters"
+                raise QueryError(BAD_ARGUMENT, f"{name}: found {_shown(item)}, expected {expected}")
+        return value
+
 
 def decode_request(body: bytes) -> Request:
     """Read a request.
