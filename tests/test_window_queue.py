@@ -54,6 +54,19 @@ def test_window_that_waited_too_long_is_dropped_if_a_newer_one_of_its_station_wa
     assert queue.dropped == 3
 
 
+def test_turn_of_a_window_that_waited_too_long_goes_to_the_newest_of_its_station() -> None:
+    queue = WindowQueue(size=100, max_age_s=2.0)
+    aged_ns = time.monotonic_ns() - 3 * 10**9
+    for number in range(3):
+        for station in "abc":
+            queue.put(Task(task(station, number, samples=2).window, aged_ns))
+    taken = [(one.window.group.station, one.window.first // 100) for one in queue.take(2, 0)]
+    assert taken == [("a", 2), ("b", 2)]
+    assert queue.dropped == 4
+    assert len(queue) == 3
+    assert [one.window.first // 100 for one in queue.take(9, 0)] == [2]
+
+
 def test_overload_does_not_make_estimates_older_and_older() -> None:
     """Thirteen stations, a window a second each; the model takes ten a second, for five minutes."""
     queue = WindowQueue(size=1024, max_age_s=2.0)
@@ -83,3 +96,45 @@ def test_taking_waits_for_a_window_and_tells_of_room() -> None:
 def test_empty_queue_gives_nothing_after_its_time() -> None:
     queue = WindowQueue(size=1, on_room=lambda: pytest.fail("there was room all along"))
     assert queue.take(1, 0.01) == []
+
+
+def put_after(queue: WindowQueue, delay_s: float, stations: str, number: int) -> threading.Timer:
+    def put() -> None:
+        for station in stations:
+            queue.put(task(station, number, samples=2))
+
+    timer = threading.Timer(delay_s, put)
+    timer.start()
+    return timer
+
+
+def test_lone_station_is_taken_at_once() -> None:
+    queue = WindowQueue(size=10)
+    begun_ns = time.monotonic_ns()
+    for number in range(20):
+        queue.put(task("a", number, samples=2))
+        queue.take(64, 10.0)
+    # A dense feed would wait 25 ms for each.
+    assert (time.monotonic_ns() - begun_ns) / 20 < 10e6
+
+
+def test_tick_of_all_stations_is_one_batch() -> None:
+    queue = WindowQueue(size=100)
+    stations = "abcdefghijklm"
+    for station in stations:
+        queue.put(task(station, 0, samples=2))
+    queue.take(100, 0)
+    timer = put_after(queue, 0.2, stations, 1)
+    assert len(queue.take(64, 10.0)) == len(stations)
+    timer.join()
+    # No more of them are expected: the batch is whole, and nothing was waited for.
+    assert queue.take(64, 0.01) == []
+
+
+def test_batch_size_bounds_a_batch() -> None:
+    queue = WindowQueue(size=100)
+    for number in range(10):
+        queue.put(task("a", number, samples=2))
+    assert len(queue.take(4, 10.0)) == 4
+    assert len(queue.take(4, 10.0)) == 4
+    assert len(queue.take(4, 10.0)) == 2

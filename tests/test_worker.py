@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from umamba_rt.core.preprocess import prepare
 from umamba_rt.engine import load_engine
 from umamba_rt.engine.base import Engine
 from umamba_rt.errors import ModelError
-from umamba_rt.window_queue import WindowQueue
+from umamba_rt.window_queue import Task, WindowQueue
 from umamba_rt.wire.message import Magnitude
 from umamba_rt.worker import Worker, WorkReason
 
@@ -100,6 +101,94 @@ def test_estimate_that_is_no_number_is_counted_not_sent(engine: Engine) -> None:
             batch_size=4,
             on_failure=lambda error: pytest.fail(str(error)),
         )
-        worker._process(queue.take(4, 0))
+        assert worker._turn()
     assert [message.station.station for message in sent] == ["b"]
     assert worker.counts[WorkReason.NOT_FINITE] == 1
+
+
+@pytest.fixture(scope="module")
+def both(engine: Engine) -> list[Engine]:
+    return [engine, load_engine(None, name="v1")]
+
+
+def unfailing(engines: list[Engine], queue: WindowQueue, sent: list[str], batch: int = 4) -> Worker:
+    """A worker that notes what it sends as ``v1 STATION SECOND``."""
+
+    def note(message: Magnitude, _arrived_ns: int) -> float:
+        second = int(message.window_start[17:19])
+        sent.append(f"{message.model.name} {message.station.station} {second}")
+        return 0.0
+
+    return Worker(
+        engines, queue, note, batch_size=batch, on_failure=lambda error: pytest.fail(str(error))
+    )
+
+
+def test_second_model_runs_only_while_no_window_waits_for_the_first(both: list[Engine]) -> None:
+    sent: list[str] = []
+    queue = WindowQueue(size=100, max_age_s=60.0)
+    worker = unfailing(both, queue, sent)
+    for second in range(12):
+        queue.put(task("a", second))
+    for _ in range(4):
+        assert worker._turn()
+    # Three batches of four, then a piece of eight; a window that comes now is before the rest.
+    assert sent[:12] == [f"v2 a {second}" for second in range(12)]
+    assert sent[12:] == [f"v1 a {second}" for second in range(8)]
+    queue.put(task("b", 30))
+    assert worker._turn()
+    assert sent[20:] == ["v2 b 30"]
+    assert worker._turn()
+    assert sent[21:] == [*(f"v1 a {second}" for second in range(8, 12)), "v1 b 30"]
+    assert not worker._turn()
+
+
+def test_second_model_drops_by_itself_what_it_has_no_time_for(both: list[Engine]) -> None:
+    sent: list[str] = []
+    queue = WindowQueue(size=6, max_age_s=60.0)
+    worker = unfailing(both, queue, sent)
+    for second in range(12):
+        queue.put(task("a", second))
+        queue.put(task("b", second))
+        assert worker._turn()
+    while worker._turn():
+        pass
+    of_v1 = [one[3:] for one in sent if one.startswith("v1")]
+    assert len(sent) - len(of_v1) == 24
+    assert queue.dropped == 0
+    assert len(of_v1) == 6
+    assert {"a 11", "b 11"} <= set(of_v1)
+    assert worker.backlogs["v1"].dropped == 18
+
+
+def test_replay_drops_nothing_for_the_second_model_either(both: list[Engine]) -> None:
+    sent: list[str] = []
+    queue = WindowQueue(size=6)
+    worker = unfailing(both, queue, sent)
+    for second in range(20):
+        queue.put(task("a", second))
+        while len(queue) == queue.size:
+            worker._turn()
+    worker.start()
+    assert worker.stop(60.0)
+    assert [one for one in sent if one.startswith("v1")] == [f"v1 a {n}" for n in range(20)]
+    assert worker.backlogs["v1"].dropped == queue.dropped == 0
+
+
+def test_overloaded_second_model_takes_turns_and_the_newest(both: list[Engine]) -> None:
+    sent: list[str] = []
+    queue = WindowQueue(size=100, max_age_s=2.0)
+    worker = unfailing(both, queue, sent, batch=100)
+    aged_ns = time.monotonic_ns() - 3 * 10**9
+    for second in range(4):
+        for station in "abcdefghij":
+            queue.put(Task(task(station, second).window, time.monotonic_ns()))
+    worker._turn()
+    backlog = worker.backlogs["v1"]
+    aged = [Task(one.window, aged_ns) for one in backlog.take(100, 0.0)]
+    for one in aged:
+        backlog.put(one)
+    while worker._turn():
+        pass
+    assert sent[40:] == [f"v1 {station} 3" for station in "abcdefghij"]
+    assert backlog.dropped == 30

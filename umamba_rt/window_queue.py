@@ -1,14 +1,15 @@
-"""The windows that wait for the model, and which of them goes when there are too many."""
+"""The windows that wait for a model, and which of them goes when there are too many."""
 
 from __future__ import annotations
 
 import math
 import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from umamba_rt.cadence import Cadence
 from umamba_rt.core.ids import GroupId
 from umamba_rt.core.window import Window
 
@@ -22,14 +23,16 @@ class Task:
 
 
 class WindowQueue:
-    """Windows waiting for the model, oldest first; bounded in number and, live, in age.
+    """Windows waiting for a model, oldest first; bounded in number and, live, in age.
 
     When it is full, a new window drives out the oldest one of its own station, or, where it has
-    none waiting, the oldest one of the station that has most. A window that waited longer than
-    ``max_age_s`` is dropped when its turn comes, if a newer one of its station waits. So the newest
-    of each station stays, and what is estimated does not grow old.
+    none waiting, the oldest one of the station that has most. Where a station's window waited
+    longer than ``max_age_s`` when its turn comes, the newest one of the station takes the turn,
+    and those before it are dropped. So the newest of each station stays, turns go round all
+    stations, and what is estimated does not grow old.
 
     Attributes:
+        size: most windows.
         dropped: windows dropped so far.
     """
 
@@ -44,52 +47,102 @@ class WindowQueue:
         self.dropped = 0
         self._on_room = on_room
         self._max_age_ns = max_age_s * 1e9
-        self._waiting: dict[GroupId, deque[Task]] = {}
-        self._order: deque[GroupId] = deque()
+        self._cadence = Cadence()
+        self._came = 0
+        self._tasks: OrderedDict[int, Task] = OrderedDict()  # by the order in which they came
+        self._numbers: dict[GroupId, deque[int]] = {}
+        self._wanted = 0  # that many end the wait for more; 0: nobody waits for more
         self._changed = threading.Condition()
 
     def __len__(self) -> int:
-        return len(self._order)
+        return len(self._tasks)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether windows are dropped for their age."""
+        return math.isfinite(self._max_age_ns)
+
+    @property
+    def oldest_wait_s(self) -> float:
+        """How long the oldest window has been waiting, s; 0 where none is."""
+        with self._changed:
+            oldest = next(iter(self._tasks.values()), None)
+        return 0.0 if oldest is None else (now_ns() - oldest.arrived_ns) / 1e9
+
+    def emptied(self) -> WindowQueue:
+        """A new queue by the same rules."""
+        return WindowQueue(self.size, max_age_s=self._max_age_ns / 1e9)
 
     def put(self, task: Task) -> None:
         """Add a window."""
+        group = task.window.group
         with self._changed:
             if len(self) >= self.size:
-                self._make_room(task.window.group)
-            self._waiting.setdefault(task.window.group, deque()).append(task)
-            self._order.append(task.window.group)
-            self._changed.notify()
+                self._make_room(group)
+            self._came += 1
+            self._tasks[self._came] = task
+            self._numbers.setdefault(group, deque()).append(self._came)
+            self._cadence.note(group, now_ns())
+            # Waking the worker for each window of a batch would take turns with the reader.
+            is_whole = len(self) >= self._wanted or len(self._numbers) >= self._cadence.sensors
+            if is_whole:
+                self._changed.notify()
 
     def take(self, most: int, timeout_s: float) -> list[Task]:
-        """The oldest windows, ``most`` at most; waits for one up to ``timeout_s``."""
+        """The oldest windows, ``most`` at most.
+
+        Args:
+            most: the largest batch.
+            timeout_s: how long to wait for a first window; others that are about to come are then
+                waited for as `umamba_rt.cadence` says. With 0 nothing is waited for.
+        """
         tasks: list[Task] = []
         with self._changed:
-            if not self._order:
-                self._changed.wait(timeout_s)
-            oldest_ns = time.monotonic_ns() - self._max_age_ns
-            while self._order and len(tasks) < most:
-                task = self._pop(self._order.popleft())
-                if task.arrived_ns < oldest_ns and task.window.group in self._waiting:
-                    self.dropped += 1
-                else:
-                    tasks.append(task)
+            if timeout_s > 0:
+                if not self._tasks:
+                    self._changed.wait(timeout_s)
+                self._gather(most)
+            oldest_ns = now_ns() - self._max_age_ns
+            while self._tasks and len(tasks) < most:
+                tasks.append(self._pop(oldest_ns))
         if tasks:
             self._on_room()
         return tasks
 
+    def _gather(self, most: int) -> None:
+        """Wait for windows that are about to come."""
+        self._wanted = most
+        while self._tasks and len(self) < most:
+            oldest_ns = next(iter(self._tasks.values())).arrived_ns
+            wait_ns = self._cadence.wait_ns(len(self._numbers), oldest_ns, now_ns())
+            if wait_ns <= 0:
+                break
+            self._changed.wait(wait_ns / 1e9)
+        self._wanted = 0
+
     def _make_room(self, group: GroupId) -> None:
-        if group not in self._waiting:
-            group = max(self._waiting, key=lambda name: len(self._waiting[name]))
-        self._order.remove(group)
-        self._pop(group)
+        if group not in self._numbers:
+            group = max(self._numbers, key=lambda name: len(self._numbers[name]))
+        del self._tasks[self._numbers[group].popleft()]
+        self._tidy(group)
         self.dropped += 1
 
-    def _pop(self, group: GroupId) -> Task:
-        waiting = self._waiting[group]
-        task = waiting.popleft()
-        if not waiting:
-            del self._waiting[group]
+    def _pop(self, oldest_ns: float) -> Task:
+        _, task = self._tasks.popitem(last=False)
+        group = task.window.group
+        numbers = self._numbers[group]
+        numbers.popleft()
+        if task.arrived_ns < oldest_ns and numbers:
+            self.dropped += len(numbers)
+            task = self._tasks.pop(numbers.pop())
+            while numbers:
+                del self._tasks[numbers.popleft()]
+        self._tidy(group)
         return task
+
+    def _tidy(self, group: GroupId) -> None:
+        if not self._numbers[group]:
+            del self._numbers[group]
 
 
 def now_ns() -> int:
