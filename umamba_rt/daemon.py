@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,8 @@ from umamba_rt.errors import ModelError
 from umamba_rt.io.notify import notify
 from umamba_rt.io.publisher import Publisher
 from umamba_rt.parts import Parts
+from umamba_rt.status_line import StatusLine
+from umamba_rt.supervision import Deaths, Watchdog, feeding_interval_s
 
 _CANCEL_AGAIN_S = 0.2
 _SPARE_THREADS = 8
@@ -37,7 +40,15 @@ class Daemon:
         Raises:
             UnavailableError: see ``Parts``.
         """
-        self._parts = Parts(config, engines, inventory, on_failure=self._model_failed)
+        self._watchdog = Watchdog(feeding_interval_s(os.environ))
+        self._deaths = Deaths()
+        self._parts = Parts(
+            config,
+            engines,
+            inventory,
+            on_failure=self._worker_died,
+            on_turn=self._watchdog.worker_turned,
+        )
         self._failure: ModelError | None = None
         self._log = structlog.get_logger()
 
@@ -53,7 +64,7 @@ class Daemon:
             asked_to_end: whether a signal came before this run could take it.
 
         Returns:
-            The exit status: 0 when ended as asked, 70 when a model failed.
+            The exit status: 0 when ended as asked, 70 when the worker died too often.
         """
         parts = self._parts
         self._loop = asyncio.get_running_loop()
@@ -67,7 +78,8 @@ class Daemon:
             self._stop.set()
         parts.worker.start()
         tasks = [asyncio.create_task(parts.intake.read(reader)) for reader in parts.readers]
-        tasks += [asyncio.ensure_future(service()) for service in [self._beat, *parts.services]]
+        services = [self._beat, self._turn, *parts.services]
+        tasks += [asyncio.ensure_future(service()) for service in services]
         stopped = asyncio.create_task(self._stop.wait())
         notify(f"READY=1\nSTATUS=feed at {parts.publisher.address}")
         self._log.info("ready", feed=parts.publisher.address, mode=parts.config.run.mode)
@@ -99,17 +111,32 @@ class Daemon:
         self._log.info("stopped", windows_left=left, sent=sent)
 
     async def _beat(self) -> None:
-        parts = self._parts
+        parts, line = self._parts, StatusLine()
         while True:
             await asyncio.sleep(parts.config.run.heartbeat_s)
             beat = parts.figures.heartbeat()
             parts.publisher.send(beat)
-            online = beat.stations.get("online", 0)
-            notify(f"STATUS={online} stations online, {beat.queue_depth} windows waiting")
+            notify(f"STATUS={line.of(beat)}")
 
-    def _model_failed(self, error: ModelError) -> None:
-        self._failure = error
-        self._loop.call_soon_threadsafe(self._stop.set)
+    async def _turn(self) -> None:
+        """Show the watchdog that the event loop turns."""
+        while self._watchdog.interval_s is not None:
+            self._watchdog.loop_turned()
+            await asyncio.sleep(self._watchdog.interval_s / 2)
+        await self._stop.wait()
+
+    def _worker_died(self, error: ModelError) -> None:
+        """From the worker's thread: have the event loop's begin another."""
+        self._loop.call_soon_threadsafe(self._revive, error)
+
+    def _revive(self, error: ModelError) -> None:
+        if self._deaths.too_many():
+            self._failure = error
+            self._log.error("worker_given_up", reason=str(error), deaths=self._deaths.total)
+            self._stop.set()
+            return
+        self._log.warning("worker_restarted", reason=str(error), deaths=self._deaths.total)
+        self._parts.worker.restart()
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:

@@ -74,6 +74,7 @@ class Figures:
             **{reason.value: n for reason, n in self.ingest.pipeline.counts.items()},
             **{reason.value: n for reason, n in self.worker.counts.items()},
             "windows_dropped_overload": self.queue.dropped,
+            "worker_restarts": self.worker.restarts,
             "windows_left_at_end": self.left_at_end,
             "state_saves_failed": self.resume.failures if self.resume else 0,
             "peers_dropped": self.publisher.peers_dropped,

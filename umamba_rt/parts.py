@@ -61,6 +61,7 @@ class Parts:
         inventory: Inventory,
         *,
         on_failure: Callable[[ModelError], None],
+        on_turn: Callable[[], None] = lambda: None,
     ) -> None:
         """Make all parts and bind the sockets; nothing runs yet.
 
@@ -69,6 +70,7 @@ class Parts:
             engines: the models, in the order of their priority.
             inventory: what is known of the channels.
             on_failure: see ``Worker``.
+            on_turn: see ``Worker``.
 
         Raises:
             UnavailableError: the feed's or the query's address cannot be bound, another daemon
@@ -98,6 +100,7 @@ class Parts:
                 self.overview.counting(send),
                 batch_size=config.model.batch_size,
                 on_failure=on_failure,
+                on_turn=on_turn,
             )
             self.figures = self._make_figures()
             self.intake = self._make_intake()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 
@@ -31,6 +31,7 @@ class WorkReason(StrEnum):
     ESTIMATED = "windows_estimated"
     NOT_FINITE = "estimates_not_finite"
     SENT = "estimates_sent"
+    FAILED = "windows_failed"
 
 
 def estimates(engine: Engine, windows: Sequence[Window]) -> list[Magnitude | None]:
@@ -65,6 +66,7 @@ class Worker:
         *,
         batch_size: int,
         on_failure: Callable[[ModelError], None],
+        on_turn: Callable[[], None] = lambda: None,
     ) -> None:
         """Prepare; nothing runs before ``start``.
 
@@ -73,16 +75,22 @@ class Worker:
             queue: where windows come from.
             send: sends an estimate, given its arrival by ``time.monotonic_ns``.
             batch_size: most windows in one call of a model.
-            on_failure: called once, from the thread, when a model fails; the thread then ends.
+            on_failure: called from the thread when a model fails; the thread then ends, and
+                ``restart`` begins another.
+            on_turn: called from the thread at each of its turns, five a second at least.
         """
         # All reasons from the start: another thread reads while this one counts.
         self.counts: Counter[WorkReason] = Counter(dict.fromkeys(WorkReason, 0))
+        self.restarts = 0
         self._engines = engines
         self._queue = queue
         self._backlogs = {engine.identity.name: queue.emptied() for engine in engines[1:]}
         self._send = send
         self._batch_size = batch_size
-        self._on_failure = on_failure
+        self._on_failure, self._on_turn = on_failure, on_turn
+        # What the thread would leave if it died now: the model, and its windows not yet sent.
+        self._in_hand: tuple[ModelName, deque[Task]] = engines[0].identity.name, deque()
+        self._suspects: deque[tuple[ModelName, Task]] = deque()
         self._stopping = threading.Event()
         self._abandoned = threading.Event()
         self._worst_data_latency_s: float | None = None
@@ -94,6 +102,24 @@ class Worker:
         """Begin."""
         self._thread.start()
 
+    def restart(self) -> None:
+        """Go on in a new thread after a failure.
+
+        The windows that the old one had in hand are tried once more, each of them alone. One that
+        fails again is counted as ``windows_failed``, and costs no other.
+        """
+        self._thread.join()
+        self.restarts += 1
+        name, left = self._in_hand
+        self._suspects.extend((name, task) for task in left)
+        left.clear()
+        self._thread = threading.Thread(target=self._run, name="umamba-worker", daemon=True)
+        self._thread.start()
+
+    def swap(self, engines: Sequence[Engine]) -> None:
+        """Use other weights of the same models from the next batch on."""
+        self._engines = engines
+
     def stop(self, drain_s: float) -> bool:
         """Finish the queued windows, for ``drain_s`` at most; True when none is left.
 
@@ -101,7 +127,7 @@ class Worker:
         """
         self._stopping.set()
         self._thread.join(drain_s)
-        left = len(self._queue) + sum(map(len, self._backlogs.values()))
+        left = len(self._queue) + len(self._suspects) + sum(map(len, self._backlogs.values()))
         drained = not self._thread.is_alive() and left == 0
         self._abandoned.set()
         self._thread.join()
@@ -121,6 +147,7 @@ class Worker:
     def _run(self) -> None:
         while not self._abandoned.is_set():
             try:
+                self._on_turn()
                 if not self._turn() and self._stopping.is_set():
                     return
             except Exception as error:  # noqa: BLE001 - whatever a model raises ends in one place
@@ -131,16 +158,15 @@ class Worker:
     def _turn(self) -> bool:
         """A batch of the first model, or a piece of each other; False when nothing waited."""
         first, *others = self._engines
+        if self._suspects:
+            self._retry(*self._suspects.popleft())
+            return True
         waiting = [engine for engine in others if len(self._backlogs[engine.identity.name])]
         if not any(map(self._is_full, waiting)):
             # While there is other work, no window is waited for: more come during that.
             tasks = self._queue.take(self._batch_size, 0.0 if waiting else _IDLE_S)
             if tasks:
-                if self._process(first, tasks):
-                    self.counts[WorkReason.ESTIMATED] += len(tasks)
-                    for backlog in self._backlogs.values():
-                        for task in tasks:
-                            backlog.put(task)
+                self._process(first, tasks)
                 return True
         for engine in waiting:
             self._process(engine, self._backlogs[engine.identity.name].take(_PIECE, 0.0))
@@ -150,18 +176,35 @@ class Worker:
         backlog = self._backlogs[engine.identity.name]
         return not backlog.is_live and len(backlog) + self._batch_size > backlog.size
 
-    def _process(self, engine: Engine, tasks: list[Task]) -> bool:
-        """Estimate and send; False where that was abandoned."""
+    def _retry(self, name: ModelName, task: Task) -> None:
+        """Estimate a window that a thread died over."""
+        (engine,) = [one for one in self._engines if one.identity.name == name]
+        try:
+            self._process(engine, [task])
+        except Exception:
+            self.counts[WorkReason.FAILED] += 1
+            self._log.warning("window_failed", station=str(task.window.group), model=name)
+            self._in_hand[1].clear()
+            raise
+
+    def _process(self, engine: Engine, tasks: list[Task]) -> None:
+        """Estimate and send; the first model's windows then wait for the others."""
         windows = [task.window for task in tasks]
+        left = deque(tasks)
+        self._in_hand = engine.identity.name, left
         for task, message in zip(tasks, estimates(engine, windows), strict=True):
             if self._abandoned.is_set():
-                return False
+                return
             if message is None:
                 self.counts[WorkReason.NOT_FINITE] += 1
                 self._log.warning("estimate_not_finite", station=str(task.window.group))
             else:
                 self._send_one(task, message)
-        return True
+            left.popleft()
+            if engine.identity.name == self._engines[0].identity.name:
+                self.counts[WorkReason.ESTIMATED] += 1
+                for backlog in self._backlogs.values():
+                    backlog.put(task)
 
     def _send_one(self, task: Task, message: Magnitude) -> None:
         self._send(message, task.arrived_ns)

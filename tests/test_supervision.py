@@ -1,0 +1,135 @@
+"""supervision.py, and the worker that it has begun anew."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from tests.queued import task
+from umamba_rt.core.estimate import BatchOutput, ModelIdentity
+from umamba_rt.core.preprocess import ModelInput, Norm
+from umamba_rt.core.timebase import RATE_HZ
+from umamba_rt.supervision import Deaths, Watchdog, feeding_interval_s
+from umamba_rt.window_queue import WindowQueue
+from umamba_rt.wire.message import Magnitude
+from umamba_rt.worker import Worker, WorkReason
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def test_third_death_within_a_minute_is_one_too_many() -> None:
+    clock = Clock()
+    deaths = Deaths(clock)
+    assert not deaths.too_many()
+    clock.now_s += 59
+    assert not deaths.too_many()
+    clock.now_s += 2  # the first one is 61 s ago
+    assert not deaths.too_many()
+    clock.now_s += 57
+    assert deaths.too_many()
+    assert deaths.total == 4
+
+
+@pytest.mark.parametrize("hangs", ["loop", "worker", "nothing"])
+def test_watchdog_is_fed_only_while_both_turn(hangs: str) -> None:
+    clock, fed = Clock(), list[str]()
+    watchdog = Watchdog(5.0, monotonic_s=clock, send=fed.append)
+    for _ in range(30):
+        clock.now_s += 1
+        if hangs != "loop":
+            watchdog.loop_turned()
+        if hangs != "worker":
+            watchdog.worker_turned()
+    assert fed == (["WATCHDOG=1"] * 6 if hangs == "nothing" else [])
+
+
+@pytest.mark.parametrize(
+    ("environment", "interval_s"),
+    [
+        ({}, None),
+        ({"WATCHDOG_USEC": "20000000"}, 5.0),
+        ({"WATCHDOG_USEC": "20000000", "WATCHDOG_PID": str(os.getpid())}, 5.0),
+        ({"WATCHDOG_USEC": "20000000", "WATCHDOG_PID": "1"}, None),
+        ({"WATCHDOG_USEC": "0"}, None),
+        ({"WATCHDOG_USEC": "often"}, None),
+    ],
+)
+def test_interval_is_a_quarter_of_what_systemd_wants(
+    environment: dict[str, str], interval_s: float | None
+) -> None:
+    assert feeding_interval_s(environment) == interval_s
+
+
+class Failing:
+    """An engine that cannot stand batches which hold certain windows; their sample is 13."""
+
+    norm: Norm = "none"
+    amplitude_features = False
+    in_samples = 3001
+    rate_hz = float(RATE_HZ)
+    backend = "test"
+
+    def __init__(self, times: int) -> None:
+        self.identity = ModelIdentity("v2", "failing", "0" * 64, trained=False)
+        self.times = times
+
+    def run(self, batch: ModelInput) -> BatchOutput:
+        if self.times and (batch.samples[:, 0, 0] == 13).any():
+            self.times -= 1
+            raise ValueError("thirteen")
+        return BatchOutput(np.ones(len(batch.samples), np.float32), None)
+
+    def warm_up(self) -> None:
+        pass
+
+
+def outlived(times: int) -> tuple[Counter[str], Worker]:
+    """Six stations' windows through a worker whose engine fails so often; what was sent."""
+    queue, sent = WindowQueue(10), Counter[str]()
+    died = threading.Semaphore(0)
+
+    def send(message: Magnitude, arrived_ns: int) -> float:
+        sent[message.topic] += 1
+        return 0.0
+
+    worker = Worker(
+        [Failing(times)], queue, send, batch_size=6, on_failure=lambda error: died.release()
+    )
+    for number in range(6):
+        one = task(f"S{number}", 0)
+        one.window.samples[:] = 13 if number == 3 else number
+        queue.put(one)
+    worker.start()
+    for _ in range(times):
+        assert died.acquire(timeout=30)
+        worker.restart()
+    assert worker.stop(30)
+    return sent, worker
+
+
+def test_window_that_fails_once_is_sent_after_the_restart() -> None:
+    sent, worker = outlived(1)
+    assert set(sent.values()) == {1}
+    assert len(sent) == 6
+    assert worker.counts[WorkReason.ESTIMATED] == 6
+    assert worker.restarts == 1
+
+
+def test_window_that_always_fails_costs_itself_alone() -> None:
+    sent, worker = outlived(2)
+    assert set(sent.values()) == {1}
+    assert len(sent) == 5
+    assert worker.counts[WorkReason.FAILED] == 1
+    assert worker.restarts == 2
