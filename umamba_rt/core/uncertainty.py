@@ -52,7 +52,8 @@ class ErrorModel:
             Shape ``(B,)``, magnitude units; > 0.
         """
         exponent = error_terms(windows, magnitude) @ np.array(self.weights)
-        return np.exp(exponent).astype(np.float32)
+        sigma: Float32Array = np.exp(exponent).astype(np.float32)
+        return sigma
 
 
 def error_terms(windows: Float32Array, magnitude: Float32Array) -> Float64Array:
