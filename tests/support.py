@@ -82,7 +82,8 @@ class Daemon:
 def running_daemon(scratch: Path, config: str, **environment: str) -> Iterator[Daemon]:
     """A daemon with this configuration, from before it is ready until the block ends.
 
-    It answers questions at ``ipc://SCRATCH/query``, so that two of them do not meet.
+    It answers questions at ``ipc://SCRATCH/query``, and nothing over HTTP, so that two do
+    not meet.
     """
     path, log = scratch / "daemon.toml", scratch / "daemon.log"
     path.write_text(config, encoding="utf-8")
@@ -90,7 +91,11 @@ def running_daemon(scratch: Path, config: str, **environment: str) -> Iterator[D
     command = [sys.executable, "-m", "umamba_rt", "run", str(path)]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified, log.open("wb") as sink:
         notified.bind(address)
-        places = {"NOTIFY_SOCKET": address, "UMAMBA_RT_QUERY__ADDRESS": f"ipc://{scratch}/query"}
+        places = {
+            "NOTIFY_SOCKET": address,
+            "UMAMBA_RT_QUERY__ADDRESS": f"ipc://{scratch}/query",
+            "UMAMBA_RT_METRICS__ADDRESS": "",
+        }
         process = subprocess.Popen(
             command, stderr=sink, env={**os.environ, **places, **environment}
         )

@@ -45,6 +45,8 @@ reconnect_min_s = 0.1
 reconnect_max_s = 0.2
 [query]
 address = ""
+[metrics]
+address = ""
 [publisher]
 address = "{feed}"
 [run]

@@ -57,6 +57,8 @@ reconnect_max_s = 0.1
 address = "ipc://{folder}/feed"
 [query]
 address = ""
+[metrics]
+address = ""
 [run]
 mode = "replay"
 heartbeat_s = 0.1

@@ -99,6 +99,8 @@ mode = "replay"
 heartbeat_s = 1.0
 [query]
 address = ""
+[metrics]
+address = ""
 [publisher]
 address = "{feed}"
 """

@@ -254,6 +254,8 @@ enabled = {str(v1).lower()}
 inventory = "{inventory}"
 [query]
 address = ""
+[metrics]
+address = ""
 [publisher]
 address = "ipc://{scratch}/feed"
 high_water_mark = 100000

@@ -301,6 +301,8 @@ directory = "{state or ""}"
 enabled = {str(options.v1).lower()}
 [query]
 address = ""
+[metrics]
+address = ""
 [publisher]
 address = "{feed}"
 high_water_mark = 100000

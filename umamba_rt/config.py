@@ -13,7 +13,7 @@ from umamba_rt.config_table import key
 from umamba_rt.core.pipeline import PipelineSettings
 from umamba_rt.core.preference import Preference
 from umamba_rt.core.withhold import Defect, WithholdRules
-from umamba_rt.defaults import FEED_ADDRESS, QUERY_ADDRESS
+from umamba_rt.defaults import FEED_ADDRESS, METRICS_ADDRESS, QUERY_ADDRESS
 
 DEFAULT_SEEDLINK_PORT = 18000
 UNTRAINED = "untrained"
@@ -334,6 +334,24 @@ class QueryConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricsConfig:
+    """Prometheus metrics and health over HTTP: ``/metrics``, ``/healthz``, ``/readyz``."""
+
+    address: str = key(
+        "where to listen; a loopback address, unless the network in front is trusted. Empty: off",
+        METRICS_ADDRESS,
+        pattern=re.compile(r"((\[[0-9A-Fa-f:.]+\]|[^\s@:\[\]]+):\d{1,5})?"),
+        shape="HOST:PORT, [IPv6]:PORT or nothing",
+    )
+    max_stations: int = key(
+        "most sensors with metrics of their own, the first that came; the sums count all",
+        200,
+        low=0,
+        high=100000,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Everything that the daemon is told."""
 
@@ -347,6 +365,7 @@ class Config:
     model_v1: ModelV1Config = field(default_factory=ModelV1Config)
     publisher: PublisherConfig = field(default_factory=PublisherConfig)
     query: QueryConfig = field(default_factory=QueryConfig)
+    metrics: MetricsConfig = field(default_factory=MetricsConfig)
 
     @property
     def pipeline(self) -> PipelineSettings:

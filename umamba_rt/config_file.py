@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from umamba_rt.config import (
     Config,
+    MetricsConfig,
     ModelConfig,
     ModelV1Config,
     PublisherConfig,
@@ -42,6 +43,7 @@ _SECTIONS: dict[str, type[Any]] = {
     "model_v1": ModelV1Config,
     "publisher": PublisherConfig,
     "query": QueryConfig,
+    "metrics": MetricsConfig,
 }
 
 

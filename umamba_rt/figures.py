@@ -41,10 +41,10 @@ class Figures:
         """The next heartbeat; begins its worst latency anew."""
         return Heartbeat(
             uptime_s=self._uptime_s(),
-            stations=self._states(),
+            stations=self.states(),
             queue_depth=len(self.queue),
             worst_data_latency_s=self.worker.take_worst_data_latency_s(),
-            counts=self._counts(),
+            counts=self.counts(),
         )
 
     def now(self) -> dict[str, object]:
@@ -52,20 +52,21 @@ class Figures:
         return {
             "mode": self.mode,
             "uptime_s": self._uptime_s(),
-            "states": self._states(),
+            "states": self.states(),
             "queue_depth": len(self.queue),
-            "counts": self._counts(),
+            "counts": self.counts(),
         }
 
     def _uptime_s(self) -> float:
         return round(time.monotonic() - self.started_s, 3)
 
-    def _states(self) -> dict[str, int]:
+    def states(self) -> dict[str, int]:
         """Number of sensors in each state."""
         latest = [sensor.state.latest for sensor in self.ingest.pipeline.sensors.values()]
         return dict(Counter(str(change.state) for change in latest if change is not None))
 
-    def _counts(self) -> dict[str, int]:
+    def counts(self) -> dict[str, int]:
+        """Everything counted since the start, by reason."""
         counts = {
             "records": self.ingest.records,
             "records_refused": self.ingest.records_refused,
@@ -74,6 +75,7 @@ class Figures:
             **{reason.value: n for reason, n in self.ingest.pipeline.counts.items()},
             **{reason.value: n for reason, n in self.worker.counts.items()},
             "windows_dropped_overload": self.queue.dropped,
+            **self._beside(),
             "worker_restarts": self.worker.restarts,
             "windows_left_at_end": self.left_at_end,
             "state_saves_failed": self.resume.failures if self.resume else 0,
@@ -82,4 +84,12 @@ class Figures:
         if self.query:
             counts |= {f"queries_{outcome}": n for outcome, n in self.query.counts.items()}
             counts["peers_dropped"] += self.query.peers_dropped
+        return counts
+
+    def _beside(self) -> dict[str, int]:
+        """Of the models besides the first; at the end, what waits is left."""
+        counts = {}
+        for name, backlog in self.worker.backlogs.items():
+            counts[f"windows_dropped_overload_{name}"] = backlog.dropped
+            counts[f"windows_waiting_{name}"] = len(backlog)
         return counts

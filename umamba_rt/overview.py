@@ -77,6 +77,10 @@ class Overview:
 
         return send_and_count
 
+    def sent(self, sensor: str) -> dict[str, int]:
+        """Estimates of a sensor that were sent, by model."""
+        return {model: self._sent[sensor, model] for model in self._models}
+
     def stations(self, request: Request) -> dict[str, object]:
         """Answer ``stations``: rows in the order of their names, a page at a time.
 
@@ -126,7 +130,6 @@ class Overview:
             for name, n in facts.counts.items()
             if name.startswith(_WITHHELD)
         }
-        sensor = str(facts.group)
         return {
             "station": Station.of(facts.group),
             "state": None if state is None else state.state,
@@ -139,7 +142,7 @@ class Overview:
             "last_arrival": None if arrival_ns is None else rfc3339(arrival_ns),
             "gaps": facts.gaps,
             "servers": self._servers.get(facts.group, []),
-            "windows_sent": {model: self._sent[sensor, model] for model in self._models},
+            "windows_sent": self.sent(str(facts.group)),
             "windows_withheld": withheld,
             "counts": dict(facts.counts),
         }

@@ -23,9 +23,12 @@ from umamba_rt.io.clock import WallClock
 from umamba_rt.io.publisher import Publisher
 from umamba_rt.io.query import QueryEndpoint
 from umamba_rt.io.seedlink import SeedLinkReader
+from umamba_rt.latencies import Latencies
 from umamba_rt.overview import Overview
 from umamba_rt.resume import Resume
+from umamba_rt.scrape import Scraper
 from umamba_rt.state_directory import state_directory
+from umamba_rt.web import Web
 from umamba_rt.window_queue import WindowQueue
 from umamba_rt.wire.message import Magnitude
 from umamba_rt.worker import Worker
@@ -50,6 +53,7 @@ class Parts:
         worker: the models' thread.
         figures: what is counted.
         intake: from the readers to the queue.
+        web: metrics and health over HTTP; None where it is off.
         services: what runs in the event loop beside the readers, each until it is cancelled.
         closing: what is closed at the very end, the last one first.
     """
@@ -91,18 +95,22 @@ class Parts:
             closing.callback(self.publisher.close)
             send = self._make_send(models)
             self.overview = self._make_overview(models)
+            latencies = Latencies(models)
             self.query = _make_query(config, self.overview)
             if self.query:
                 closing.callback(self.query.close)
             self.worker = Worker(
                 engines,
                 self.queue,
-                self.overview.counting(send),
+                latencies.timing(self.overview.counting(send)),
                 batch_size=config.model.batch_size,
                 on_failure=on_failure,
                 on_turn=on_turn,
             )
             self.figures = self._make_figures()
+            self.web = self._make_web(engines, latencies)
+            if self.web:
+                closing.callback(self.web.close)
             self.intake = self._make_intake()
             self.services = self._make_services()
             self.closing = closing.pop_all()
@@ -153,7 +161,16 @@ class Parts:
             services.append(self.resume.run)
         if self.query:
             services.append(self.query.serve)
+        if self.web:
+            services.append(self.web.serve)
         return services
+
+    def _make_web(self, engines: Sequence[Engine], latencies: Latencies) -> Web | None:
+        metrics = self.config.metrics
+        if not metrics.address:
+            return None
+        scraper = Scraper(self.figures, self.overview, latencies, engines, metrics.max_stations)
+        return Web(metrics.address, scraper)
 
 
 def _make_readers(config: Config, resume: Resume | None) -> list[SeedLinkReader]:
