@@ -55,6 +55,8 @@ def test_variants_are_trained_measured_and_not_done_twice(tmp_path: Path) -> Non
         assert result.epochs == 1
         assert result.inference_ms > 0
         assert np.isfinite([result.mae, result.event_mae_early, *result.noisy_mae]).all()
+        assert list(result.by_part) == ["made"]
+        assert list(result.by_magnitude) == ["2 to 3", "3 to 4", "4 to 5"]
     written = json.loads((tmp_path / "out" / "comparison.json").read_text())
     assert [entry["mae"] for entry in written] == [result.mae for result in results]
     assert (tmp_path / "out" / "comparison.md").read_text() == table(results)
@@ -68,15 +70,20 @@ def test_variants_are_trained_measured_and_not_done_twice(tmp_path: Path) -> Non
 
 def result(variant: str, seed: int, mae: float) -> RunResult:
     noisy = (0.1, 0.2, 0.3, 0.4)
-    return RunResult(variant, seed, mae, 0.5, 0.9, mae, mae, noisy, 3, 2.0, 100.0, 1000, 1.5)
+    parts, magnitudes = {"here": mae, "there": 1.0}, {"2 to 3": mae}
+    return RunResult(
+        variant, seed, mae, 0.5, 0.9, mae, mae, noisy, parts, magnitudes, 3, 2.0, 100.0, 1000, 1.5
+    )
 
 
 def test_the_table_gives_mean_and_spread_over_the_seeds() -> None:
     lines = table([result("a", 0, 0.2), result("b", 0, 0.5), result("a", 1, 0.4)]).splitlines()
-    assert len(lines) == 4
     assert "| a | 2 | 0.300 ± 0.141 |" in lines[2]
     assert lines[3].startswith("| b | 1 | 0.500 |")
-    assert {line.count("|") for line in lines} == {lines[0].count("|")}
+    assert {line.count("|") for line in lines[:4]} == {lines[0].count("|")}
+    assert "| variant | here | there |" in lines
+    assert "| a | 0.300 ± 0.141 | 1.000 ± 0.000 |" in lines
+    assert lines[-2:] == ["| a | 0.300 ± 0.141 |", "| b | 0.500 |"]
 
 
 @pytest.mark.parametrize("db", [20.0, 0.0])

@@ -53,6 +53,7 @@ def test_every_mistake_is_told_at_once() -> None:
         ({"real_share": 0.5, "synthetic_count": 10}, "data.real"),
         ({"real_share": 0.5, "real": ["x"]}, "data.synthetic_count"),
         ({**DATA, "earliest_s": 5, "latest_s": 4}, "data.latest_s"),
+        ({**DATA, "lowest_magnitude": 4, "highest_magnitude": 3}, "data.highest_magnitude"),
     ],
 )
 def test_contradictions_name_the_key(data: dict[str, object], key: str) -> None:

@@ -21,7 +21,7 @@ from umamba_rt.training.log_plot import read_log
 from umamba_rt.training.predict import Predict, predict_with, run
 from umamba_rt.training.record import LabelledRecord
 from umamba_rt.training.run import make_trainer
-from umamba_rt.training.summary import summarise
+from umamba_rt.training.summary import Summary, summarise
 from umamba_rt.training.trainer import EpochLog
 from umamba_rt.training.windows import cut_window
 
@@ -41,6 +41,8 @@ class RunResult:
         event_mae: the same with each earthquake weighing one.
         event_mae_early: likewise 5 s after P.
         noisy_mae: of the windows 25 s after P under white noise, for each of ``ADDED_NOISE_DB``.
+        by_part, by_magnitude: ``event_mae`` of the windows 25 s after P, by the source within the
+            data set and by whole magnitudes.
         epochs: trained until it stopped.
         epoch_s: median time of an epoch.
         peak_rss_mb: of the training process.
@@ -56,6 +58,8 @@ class RunResult:
     event_mae: float
     event_mae_early: float
     noisy_mae: tuple[float, ...]
+    by_part: dict[str, float]
+    by_magnitude: dict[str, float]
     epochs: int
     epoch_s: float
     peak_rss_mb: float
@@ -118,12 +122,18 @@ def measure(planned: PlannedRun, records: Sequence[LabelledRecord], home: Path) 
         noisy_mae=tuple(
             summarise(_noisy(records, db, predict), SECONDS[-1]).mae for db in ADDED_NOISE_DB
         ),
+        by_part=_by(summary, "part"),
+        by_magnitude=_by(summary, "magnitude"),
         epochs=len(log),
         epoch_s=median(line["seconds"] for line in log),
         peak_rss_mb=max(line["peak_rss_mb"] for line in log),
         parameters=count(model).parameters,
         inference_ms=_inference_ms(engine, records),
     )
+
+
+def _by(summary: Summary, grouping: str) -> dict[str, float]:
+    return {g.name: g.errors.event_mae for g in summary.groups if g.by == grouping}
 
 
 def _noisy(records: Sequence[LabelledRecord], db: float, predict: Predict) -> Evaluation:

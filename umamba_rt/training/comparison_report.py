@@ -71,10 +71,28 @@ def table(results: Sequence[RunResult]) -> str:
             f"{median(result.inference_ms for result in own):.2f}",
         ]
         lines.append("| " + " | ".join(cells) + " |")
+    lines += _groups(results, "source", lambda result: result.by_part)
+    lines += _groups(results, "magnitude", lambda result: result.by_magnitude)
     return "\n".join(lines) + "\n"
 
 
+def _groups(
+    results: Sequence[RunResult], title: str, by: Callable[[RunResult], dict[str, float]]
+) -> list[str]:
+    """Event MAE by groups of the test windows: mean and standard deviation over the seeds."""
+    names = list(dict.fromkeys(name for result in results for name in by(result)))
+    lines = ["", f"Event MAE 25 s after P by {title}:", ""]
+    lines += ["| variant | " + " | ".join(names) + " |", "|" + "---|" * (len(names) + 1)]
+    for variant in dict.fromkeys(result.variant for result in results):
+        own = [by(result) for result in results if result.variant == variant]
+        cells = [_spread([groups[name] for groups in own if name in groups]) for name in names]
+        lines.append(f"| {variant} | " + " | ".join(cells) + " |")
+    return lines
+
+
 def _spread(values: Sequence[float]) -> str:
+    if not values:
+        return "-"
     if len(values) == 1:
         return f"{values[0]:.3f}"
     return f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}"

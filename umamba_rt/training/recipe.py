@@ -25,6 +25,14 @@ class DataRecipe:
         pattern=_PATH,
         shape="paths",
     )
+    leave_out: tuple[str, ...] = key(
+        "sources within these folders (their column part) that neither train nor choose",
+        (),
+        pattern=re.compile(r"[^\0]+"),
+        shape="names",
+    )
+    lowest_magnitude: float = key("real earthquakes below are left out", -10.0, low=-10, high=10)
+    highest_magnitude: float = key("real earthquakes above are left out", 10.0, low=-10, high=10)
     real_share: float = key(
         "of the windows that are real; the rest is synthetic", 0.5, low=0, high=1
     )
@@ -187,6 +195,11 @@ def _contradictions(data: DataRecipe) -> list[ConfigProblem]:
     if data.latest_s <= data.earliest_s:
         expected = "more than data.earliest_s"
         found.append(ConfigProblem("data.latest_s", f"{data.latest_s:g}", expected))
+    if data.highest_magnitude <= data.lowest_magnitude:
+        expected = "more than data.lowest_magnitude"
+        found.append(
+            ConfigProblem("data.highest_magnitude", f"{data.highest_magnitude:g}", expected)
+        )
     if data.real_share > 0 and not data.real:
         found.append(ConfigProblem("data.real", "nothing", "a folder, or real_share = 0"))
     if data.real_share < 1 and not data.synthetic_count:

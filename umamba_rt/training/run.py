@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from umamba_rt.training.recipe import Recipe
+from umamba_rt.training.recipe import DataRecipe, Recipe
 from umamba_rt.training.record import LabelledRecord
 from umamba_rt.training.sampler import Sampler
 from umamba_rt.training.seisbench_format import SeisBenchDataset
@@ -29,8 +29,8 @@ def make_trainer(recipe: Recipe, folder: Path, cache: Path, *, workers: int = 0)
         CheckpointError: see `Trainer`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    train = records_of(recipe.data.real, "train")
-    dev = records_of(recipe.data.real, "dev")
+    train = chosen(records_of(recipe.data.real, "train"), recipe.data)
+    dev = chosen(records_of(recipe.data.real, "dev"), recipe.data)
     synthetic: Sequence[LabelledRecord] = ()
     if recipe.data.synthetic_count:
         library = noise_library(train)
@@ -44,3 +44,13 @@ def make_trainer(recipe: Recipe, folder: Path, cache: Path, *, workers: int = 0)
 def records_of(folders: Sequence[str], split: str) -> list[LabelledRecord]:
     """All records of a split of several data sets, in memory."""
     return [record for folder in folders for record in SeisBenchDataset(Path(folder)).select(split)]
+
+
+def chosen(records: Sequence[LabelledRecord], data: DataRecipe) -> list[LabelledRecord]:
+    """Without what the recipe leaves out; noise has no magnitude, and stays."""
+    return [
+        record
+        for record in records
+        if record.part not in data.leave_out
+        and (record.is_noise or data.lowest_magnitude <= record.magnitude <= data.highest_magnitude)
+    ]
