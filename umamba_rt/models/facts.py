@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from umamba_rt.core.estimate import ModelIdentity, ModelName
 from umamba_rt.core.preprocess import Norm
+from umamba_rt.core.uncertainty import ErrorModel
 from umamba_rt.models.config import ModelConfig
 
 COMPONENT_ORDER = "ZNE"
@@ -56,6 +57,7 @@ class CheckpointFacts:
         trained: False for seeded random weights.
         preprocessing: what the model wants to be fed.
         training: how it was trained, a JSON object as text; ``{}`` when unknown.
+        errors: how far its estimates are off; None where that was not measured.
     """
 
     name: ModelName
@@ -63,6 +65,7 @@ class CheckpointFacts:
     trained: bool
     preprocessing: Preprocessing
     training: str = "{}"
+    errors: ErrorModel | None = None
 
     def identity(self, sha256: str) -> ModelIdentity:
         """Name the weights that lie in a file of this SHA-256."""
