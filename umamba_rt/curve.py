@@ -19,7 +19,7 @@ from zmq.utils import z85
 _KEY = re.compile(r"[0-9A-Za-z.\-:+=^!/*?&<>()\[\]{}@%$#]{40}")
 _LINE = re.compile(r"\s*(public-key|secret-key)\s*=\s*[\"'](\S+)[\"']\s*")
 _HEAD = "# A CURVE key pair of ZeroMQ, made by `umamba-rt keys new`.\n"
-_SECRET_HEAD = "# KEEP THIS FILE SECRET; its public half stands beside it in {name}.\n"
+_WARNING = "# KEEP THIS FILE SECRET; its public half stands beside it in {name}.\n"
 # Others may neither read nor write; a group may read: systemd's credentials show themselves so.
 _FORBIDDEN_MODE = stat.S_IRWXO | stat.S_IWGRP
 # A key file has some hundred bytes; what is longer is something else.
@@ -117,7 +117,7 @@ def write_key_pair(path: Path) -> tuple[str, Path]:
     if beside.exists():
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(beside))
     line = f'public-key = "{public}"\n'
-    head = _HEAD + _SECRET_HEAD.format(name=beside.name)
+    head = _HEAD + _WARNING.format(name=beside.name)
     _create(path, f'{head}curve\n    {line}    secret-key = "{secret}"\n', 0o600)
     try:
         _create(beside, f"{_HEAD}curve\n    {line}", 0o644)

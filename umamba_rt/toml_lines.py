@@ -15,7 +15,7 @@ _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _SPACE = re.compile(r"[ \t]*")
 _BARE_OR_QUOTED = re.compile(r"""[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|'[^']*'""")
 # A string of several lines may end in one or two quotes of its own before the three.
-_TOKEN = re.compile(
+_PIECE = re.compile(
     r'''"""(?:[^\\]|\\.)*?""""{0,2}|\'\'\'.*?\'\'\'\'{0,2}|"(?:[^"\\]|\\.)*"|'[^']*'|#[^\n]*|.''',
     re.DOTALL,
 )
@@ -92,9 +92,9 @@ class _Scanner:
         depth = 0
         while self._at < len(self._text):
             begin = self._at
-            token = self._text[begin : self._skip(_TOKEN)]
-            depth += (token in "[{") - (token in "]}")
-            if token == "\n" and depth == 0:
+            piece = self._text[begin : self._skip(_PIECE)]
+            depth += (piece in "[{") - (piece in "]}")
+            if piece == "\n" and depth == 0:
                 return
 
     def _skip(self, pattern: re.Pattern[str]) -> int:

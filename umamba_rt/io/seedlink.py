@@ -228,7 +228,7 @@ class SeedLinkReader:
             self._log.info("seedlink_close_abandoned", after_s=_CLOSE_S)
 
     async def _pause(self) -> None:
-        pause_s = self._pause_s * random.uniform(0.5, 1.0)
+        pause_s = self._pause_s * random.uniform(0.5, 1.0)  # noqa: S311 - spreads clients, hides nothing
         self._pause_s = min(self._config.reconnect_max_s, self._pause_s * 2)
         self._log.info("seedlink_reconnecting", pause_s=round(pause_s, 2))
         await asyncio.sleep(pause_s)
