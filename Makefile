@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check generated train compare format clean
+.PHONY: demo test check audit generated train compare format clean
 .DEFAULT_GOAL := test
 
 $(READY): pyproject.toml constraints.txt
@@ -24,6 +24,11 @@ check: $(READY) ## style, types and the one-way rule
 
 test: check ## everything that CI runs
 	$(BIN)/python -m pytest
+
+audit: ## known vulnerabilities of the pinned packages; needs the internet's vulnerability service
+	$(PYTHON) -m venv build/audit
+	build/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
+	build/audit/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt
 
 generated: $(READY) ## default file, JSON Schema and docs of the configuration, from umamba_rt/config.py
 	$(BIN)/python tools/generate.py
