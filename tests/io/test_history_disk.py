@@ -29,7 +29,7 @@ def write(
     for seq in range(1, count + 1):
         disk.take(entry(seq, size))
         if seq % 500 == 0:
-            disk._write()  # noqa: SLF001 - as its thread does, five times a second
+            disk._write()
     disk.close()
 
 
@@ -127,20 +127,20 @@ def test_disk_that_takes_no_more_costs_history_alone(tmp_path: Path) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     for seq in range(1, 11):
         disk.take(entry(seq))
-    disk._write()  # noqa: SLF001 - its thread's turn, now
+    disk._write()
     size = disk.figures()["disk_bytes"]
     resource.setrlimit(resource.RLIMIT_FSIZE, (size + 150, limits[1]))
     try:
         for seq in range(11, 21):
             disk.take(entry(seq))
-        disk._write()  # noqa: SLF001
+        disk._write()
         for seq in range(21, 31):
             disk.take(entry(seq))
-        disk._write()  # noqa: SLF001 - it rests
+        disk._write()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert (disk.failures, disk.skipped) == (1, 20)
-    disk._resting_until_s = 0.0  # noqa: SLF001 - its rest is over
+    disk._resting_until_s = 0.0
     for seq in range(31, 41):
         disk.take(entry(seq))
     disk.close()
@@ -154,7 +154,7 @@ def test_what_waits_for_a_slow_disk_is_bounded(tmp_path: Path) -> None:
     for seq in range(1, 21):
         disk.take(entry(seq, 1 << 20))
     assert disk.skipped == 13
-    disk._write()  # noqa: SLF001 - the disk is back
+    disk._write()
     assert read(disk, "aa")[0] == list(range(1, 8))
 
 
