@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check audit generated train compare format clean
+.PHONY: demo test check wheel-test audit generated train compare format clean
 .DEFAULT_GOAL := test
 
 $(READY): pyproject.toml constraints.txt
@@ -24,6 +24,9 @@ check: $(READY) ## style, types and the one-way rule
 
 test: check ## everything that CI runs
 	$(BIN)/python -m pytest
+
+wheel-test: $(READY) ## build the wheel, install it with all dependencies elsewhere, use it there
+	$(BIN)/python tools/wheel_test.py --full
 
 audit: ## known vulnerabilities of the pinned packages; needs the internet's vulnerability service
 	$(PYTHON) -m venv build/audit
