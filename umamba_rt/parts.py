@@ -108,7 +108,7 @@ class Parts:
                 on_turn=on_turn,
             )
             self.figures = self._make_figures()
-            self.web = self._make_web(engines, latencies)
+            self.web = self._make_web(latencies)
             if self.web:
                 closing.callback(self.web.close)
             self.intake = self._make_intake()
@@ -165,11 +165,11 @@ class Parts:
             services.append(self.web.serve)
         return services
 
-    def _make_web(self, engines: Sequence[Engine], latencies: Latencies) -> Web | None:
+    def _make_web(self, latencies: Latencies) -> Web | None:
         metrics = self.config.metrics
         if not metrics.address:
             return None
-        scraper = Scraper(self.figures, self.overview, latencies, engines, metrics.max_stations)
+        scraper = Scraper(self.figures, self.overview, latencies, metrics.max_stations)
         return Web(metrics.address, scraper)
 
 

@@ -94,7 +94,6 @@ class Scraper:
         figures: where the heartbeat's figures come from.
         overview: who counts what was sent.
         latencies: of what is sent.
-        engines: the models.
         max_sensors: most sensors with figures of their own.
     """
 
@@ -103,12 +102,10 @@ class Scraper:
         figures: Figures,
         overview: Overview,
         latencies: Latencies,
-        engines: Sequence[Engine],
         max_sensors: int,
     ) -> None:
         self._figures, self._overview = figures, overview
         self._latencies, self._max_sensors = latencies, max_sensors
-        self._models = [_model(engine) for engine in engines]
 
     def take(self) -> Scrape:
         """As of now."""
@@ -122,7 +119,7 @@ class Scraper:
             oldest_wait_s=figures.queue.oldest_wait_s,
             servers=self._servers(),
             sensors=self._sensors(),
-            models=self._models,
+            models=[_model(engine) for engine in figures.worker.engines],
             latencies=self._latencies,
         )
 

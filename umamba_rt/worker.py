@@ -116,6 +116,11 @@ class Worker:
         self._thread = threading.Thread(target=self._run, name="umamba-worker", daemon=True)
         self._thread.start()
 
+    @property
+    def engines(self) -> Sequence[Engine]:
+        """The models that run, in the order of their priority."""
+        return self._engines
+
     def swap(self, engines: Sequence[Engine]) -> None:
         """Use other weights of the same models from the next batch on."""
         self._engines = engines
