@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import ROOT
-from umamba_rt.config import Config, SeedLinkConfig
+from umamba_rt.config import Config, PublisherConfig, SeedLinkConfig
 from umamba_rt.config_file import load, parse, render_default
 from umamba_rt.core.preference import Preference
 from umamba_rt.core.withhold import NOTHING_WITHHELD, WithholdRules
@@ -63,8 +63,8 @@ def test_three_mistakes_are_told_at_once_with_key_found_and_expected() -> None:
         ("[model]\nseed = 1.5", "model.seed"),
         ("[model]\ncheckpoint = 1", "model.checkpoint"),
         ("[model_v1]\nenabled = 1", "model_v1.enabled"),
-        ('[publisher]\naddress = "127.0.0.1:5560"', "publisher.address"),
-        ('[publisher]\naddress = "tcp://127.0.0.1:70000"', "publisher.address"),
+        ('[publisher]\naddress = "127.0.0.1:5560"', "publisher[0].address"),
+        ('[publisher]\naddress = "tcp://127.0.0.1:70000"', "publisher[0].address"),
         ('[query]\naddress = "tcp://127.0.0.1:70000"', "query.address"),
         ('[query]\naddress = "tcp://127.0.0.1:5560"', "query.address"),
         ("[query]\naddress = false", "query.address"),
@@ -256,3 +256,49 @@ def test_lists_can_be_set_by_the_environment() -> None:
     config = parse("", names, where="test.toml")
     assert config.quality.withhold == ("clipped",)
     assert config.stations.serve == "preferred"
+
+
+def test_feed_may_have_several_addresses_each_with_its_topics() -> None:
+    text = """
+    [[publisher]]
+    [[publisher]]
+    address = "ipc:///run/umamba-rt/events"
+    format = "msgpack"
+    topics = ["event.", "heartbeat"]
+    high_water_mark = 100
+    """
+    plain, events = parse(text, {}, where="test.toml").publisher
+    assert plain == PublisherConfig()
+    assert (events.format, events.topics, events.high_water_mark) == (
+        "msgpack",
+        ("event.", "heartbeat"),
+        100,
+    )
+
+
+def test_one_address_may_be_a_plain_table_and_none_is_the_default() -> None:
+    (made,) = parse('[publisher]\nformat = "msgpack"', {}, where="test.toml").publisher
+    assert made == PublisherConfig(format="msgpack")
+    assert parse("", {}, where="test.toml").publisher == (PublisherConfig(),)
+    changed = parse("", {"UMAMBA_RT_PUBLISHER__FORMAT": "msgpack"}, where="test.toml")
+    assert changed.publisher == (made,)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("publisher = []", "publisher"),
+        ("publisher = 3", "publisher"),
+        ("[[publisher]]\n[[publisher]]", "publisher[1].address"),
+        ("[publisher]\ntopics = [3]", "publisher[0].topics"),
+        ('[publisher]\ntopics = [""]', "publisher[0].topics"),
+    ],
+)
+def test_mistakes_about_the_feeds_addresses_name_their_key(text: str, key: str) -> None:
+    assert list(problems(text)) == [key]
+
+
+def test_line_of_a_mistake_is_told_for_a_plain_table_too() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse("[publisher]\n\nformat = 3", {}, where="test.toml")
+    assert [one.origin for one in caught.value.problems] == ["line 3"]

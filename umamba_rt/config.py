@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal, cast, get_args
 
+from umamba_rt.config_access import CURVE, OPEN, AccessConfig
+from umamba_rt.config_events import EventsConfig
 from umamba_rt.config_table import key
 from umamba_rt.core.pipeline import PipelineSettings
 from umamba_rt.core.preference import Preference
@@ -301,18 +303,26 @@ class ModelV1Config:
 
 @dataclass(frozen=True, slots=True)
 class PublisherConfig:
-    """The ZeroMQ feed."""
+    """An address of the ZeroMQ feed; the block may be repeated."""
 
     address: str = key(
-        "where to bind; a loopback address, unless the network in front is trusted",
+        "where to bind",
         FEED_ADDRESS,
         pattern=_ADDRESS,
         shape="tcp://HOST:PORT, ipc://PATH or inproc://NAME",
     )
     format: Literal["json", "msgpack"] = key("of the messages' bodies", "json")
+    topics: tuple[str, ...] = key(
+        'beginnings of the topics that it carries, as in "event." and "heartbeat"; none: all',
+        (),
+        pattern=re.compile(r"[!-~]{1,200}"),
+        shape='beginnings of topics, as in "magnitude.v2.CI."',
+    )
     high_water_mark: int = key(
         "messages kept for a slow subscriber before it loses some", 10000, low=1, high=10**7
     )
+    curve: bool = key(CURVE, False)
+    insecure_public: bool = key(OPEN, False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,7 +330,7 @@ class QueryConfig:
     """The ZeroMQ endpoint that answers ``umamba-rt stations`` and other questions."""
 
     address: str = key(
-        "where to bind; a loopback address, unless the network in front is trusted. Empty: off",
+        "where to bind. Empty: off",
         QUERY_ADDRESS,
         pattern=re.compile(f"({_ADDRESS.pattern})?"),
         shape="tcp://HOST:PORT, ipc://PATH, inproc://NAME or nothing",
@@ -330,6 +340,41 @@ class QueryConfig:
         20.0,
         low=0.1,
         high=100000,
+    )
+    curve: bool = key(CURVE, False)
+    insecure_public: bool = key(OPEN, False)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsConfig:
+    """Prometheus metrics and health over HTTP: ``/metrics``, ``/healthz``, ``/readyz``."""
+
+    address: str = key(
+        "where to listen; a loopback address, unless the network in front is trusted. Empty: off",
+        METRICS_ADDRESS,
+        pattern=re.compile(r"((\[[0-9A-Fa-f:.]+\]|[^\s@:\[\]]+):\d{1,5})?"),
+        shape="HOST:PORT, [IPv6]:PORT or nothing",
+    )
+    max_stations: int = key(
+        "most sensors with metrics of their own, the first that came; the sums count all",
+        200,
+        low=0,
+        high=100000,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryConfig:
+    """Messages kept for subscribers that join late or lost some, who ask for them at [query]."""
+
+    memory_messages: int = key("most messages kept in memory", 50000, low=1, high=10**7)
+    memory_mb: int = key("and what they may take there", 64, low=1, high=65536)
+    disk_mb: int = key(
+        "beyond that in the state directory, where one is kept; the oldest are deleted. 0: none.\n"
+        "A message takes 1 kB, one of V1 3 kB: this is an hour of 40 stations at 1 Hz",
+        256,
+        low=0,
+        high=1048576,
     )
 
 
@@ -363,8 +408,12 @@ class Config:
     quality: QualityConfig = field(default_factory=QualityConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     model_v1: ModelV1Config = field(default_factory=ModelV1Config)
-    publisher: PublisherConfig = field(default_factory=PublisherConfig)
+    publisher: tuple[PublisherConfig, ...] = (PublisherConfig(),)
     query: QueryConfig = field(default_factory=QueryConfig)
+    metrics: MetricsConfig = field(default_factory=MetricsConfig)
+    events: EventsConfig = field(default_factory=EventsConfig)
+    access: AccessConfig = field(default_factory=AccessConfig)
+    history: HistoryConfig = field(default_factory=HistoryConfig)
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
 
     @property
@@ -388,6 +437,7 @@ class Config:
                 self.quality.min_timing_quality,
             ),
             preference=Preference(stations.serve, stations.prefer, stations.serve_all),
+            trigger=self.events.trigger,
         )
 
 

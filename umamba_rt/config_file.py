@@ -6,23 +6,13 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from umamba_rt.config import (
-    Config,
-    MetricsConfig,
-    ModelConfig,
-    ModelV1Config,
-    PublisherConfig,
-    QualityConfig,
-    QueryConfig,
-    RunConfig,
-    SeedLinkConfig,
-    StateConfig,
-    StationsConfig,
-    WindowConfig,
-)
+from umamba_rt.config import Config, SeedLinkConfig
+from umamba_rt.config_access import EndpointConfig, access_contradictions
+from umamba_rt.config_events import event_contradictions
 from umamba_rt.config_origin import ENV_PREFIX, Origins
+from umamba_rt.config_sections import PLAIN, Section, sections
 from umamba_rt.config_table import (
     hints,
     near_miss,
@@ -33,18 +23,7 @@ from umamba_rt.config_table import (
 )
 from umamba_rt.errors import ConfigError, ConfigProblem, UnavailableError
 
-_SECTIONS: dict[str, type[Any]] = {
-    "run": RunConfig,
-    "state": StateConfig,
-    "window": WindowConfig,
-    "stations": StationsConfig,
-    "quality": QualityConfig,
-    "model": ModelConfig,
-    "model_v1": ModelV1Config,
-    "publisher": PublisherConfig,
-    "query": QueryConfig,
-    "metrics": MetricsConfig,
-}
+_SECTIONS = {section.name: section for section in sections()}
 
 
 def load(path: Path, environment: Mapping[str, str]) -> Config:
@@ -104,19 +83,19 @@ def parse(text: str, environment: Mapping[str, str], *, where: str) -> Config:
         raise ConfigError(where, Origins("", {}).locate([problem])) from error
     problems: list[ConfigProblem] = []
     _override(tree, environment, problems)
-    servers = _servers(tree.pop("seedlink", []), problems)
-    known = ["seedlink", *_SECTIONS]
     problems.extend(
-        ConfigProblem(name, "unknown section", near_miss(name, known))
+        ConfigProblem(name, "unknown section", near_miss(name, list(_SECTIONS)))
         for name in tree
         if name not in _SECTIONS
     )
-    made = {
-        name: read_section(kind, tree.get(name, {}), name, problems)
-        for name, kind in _SECTIONS.items()
-    }
+    made: dict[str, Any] = {}
+    for name, section in _SECTIONS.items():
+        if not section.repeated:
+            made[name] = read_section(section.kind, tree.get(name, {}), name, problems)
+        elif name in tree:
+            made[name] = _blocks(section, tree[name], problems)
     if not problems:
-        config = Config(seedlink=servers, **cast(dict[str, Any], made))
+        config = Config(**made)
         problems = _contradictions(config)
     if problems:
         raise ConfigError(where, Origins(text, environment).locate(problems))
@@ -129,7 +108,13 @@ def _contradictions(config: Config) -> list[ConfigProblem]:
     if config.window.max_gap_s >= config.window.length_s:
         found = f"{config.window.max_gap_s:g}"
         problems.append(ConfigProblem("window.max_gap_s", found, "less than window.length_s"))
-    problems += _address_contradictions(config)
+    endpoints: dict[str, EndpointConfig] = {
+        f"publisher[{index}]": one for index, one in enumerate(config.publisher)
+    }
+    if config.query.address:
+        endpoints["query"] = config.query
+    problems += access_contradictions(endpoints, config.access)
+    problems += event_contradictions(config.events)
     for index, server in enumerate(config.seedlink):
         if not 0 < server.port < 65536:
             problems.append(
@@ -140,19 +125,6 @@ def _contradictions(config: Config) -> list[ConfigProblem]:
             found = f"{server.reconnect_max_s:g}"
             problems.append(ConfigProblem(where, found, "reconnect_min_s or more"))
         problems += _login_contradictions(server, f"seedlink[{index}]")
-    return problems
-
-
-def _address_contradictions(config: Config) -> list[ConfigProblem]:
-    problems = []
-    addresses = {"publisher": config.publisher.address, "query": config.query.address}
-    for section, address in addresses.items():
-        port = address.rpartition(":")[2]
-        if port.isdigit() and int(port) > 65535:
-            problems.append(ConfigProblem(f"{section}.address", address, "a port up to 65535"))
-    if addresses["query"] == addresses["publisher"] and not addresses["query"].endswith(":*"):
-        expected = "another address than publisher.address"
-        problems.append(ConfigProblem("query.address", show(addresses["query"]), expected))
     return problems
 
 
@@ -181,34 +153,36 @@ def _login_contradictions(server: SeedLinkConfig, where: str) -> list[ConfigProb
 def _override(
     tree: dict[str, Any], environment: Mapping[str, str], problems: list[ConfigProblem]
 ) -> None:
-    """Put the environment's values into the tree; those of ``seedlink`` go to every block."""
+    """Put the environment's values into the tree; of a repeated section, into every block."""
     for variable, text in sorted(environment.items()):
         if not variable.startswith(ENV_PREFIX):
             continue
         section, _, name = variable.removeprefix(ENV_PREFIX).lower().partition("__")
-        kind = SeedLinkConfig if section == "seedlink" else _SECTIONS.get(section)
-        if kind is None or not name:
-            expected = f"{ENV_PREFIX}SECTION__KEY with " + near_miss(
-                section, ["seedlink", *_SECTIONS]
-            )
+        if section not in _SECTIONS or not name:
+            expected = f"{ENV_PREFIX}SECTION__KEY with " + near_miss(section, list(_SECTIONS))
             problems.append(ConfigProblem(variable, f"section {section!r}", expected))
             continue
+        kind, repeated = _SECTIONS[section].kind, _SECTIONS[section].repeated
         value = text if hints(kind).get(name) is str else toml_value(text)
-        tables = tree.setdefault(section, [{}] if section == "seedlink" else {})
+        tables = tree.setdefault(section, [{}] if repeated else {})
         for table in tables if isinstance(tables, list) else [tables]:
             if isinstance(table, dict):
                 table[name] = value
 
 
-def _servers(blocks: Any, problems: list[ConfigProblem]) -> tuple[SeedLinkConfig, ...]:
-    if not isinstance(blocks, list):
-        problems.append(ConfigProblem("seedlink", "a table", "[[seedlink]] blocks"))
+def _blocks(section: Section, blocks: Any, problems: list[ConfigProblem]) -> tuple[Any, ...]:
+    name = section.name
+    if isinstance(blocks, dict) and name == PLAIN:
+        blocks = [blocks]
+    if not isinstance(blocks, list) or (name == PLAIN and not blocks):
+        found = "a table" if isinstance(blocks, dict) else show(blocks)
+        problems.append(ConfigProblem(name, found, f"[[{name}]] blocks"))
         return ()
     made = [
-        read_section(SeedLinkConfig, block, f"seedlink[{index}]", problems)
+        read_section(section.kind, block, f"{name}[{index}]", problems)
         for index, block in enumerate(blocks)
     ]
-    return tuple(server for server in made if server is not None)
+    return tuple(one for one in made if one is not None)
 
 
 def render_default() -> str:
@@ -218,7 +192,6 @@ def render_default() -> str:
         "# The environment overrides: UMAMBA_RT_WINDOW__HOP_S=0.5 is [window] hop_s = 0.5.",
         "# `umamba-rt check FILE` lists every mistake at once.",
     ]
-    lines += ["", *render_section("[[seedlink]]", SeedLinkConfig)]
-    for name, kind in _SECTIONS.items():
-        lines += ["", *render_section(f"[{name}]", kind)]
+    for section in sections():
+        lines += ["", *render_section(section.title, section.kind)]
     return "\n".join(lines) + "\n"

@@ -37,7 +37,8 @@ class Origins:
     def of(self, key: str) -> str:
         """``line 12``, the name of a variable, or nothing: the value is the default."""
         variable = self._variables.get(re.sub(r"\[\d+\]", "", key))
-        line = self._lines.get(key)
+        # The only block of a section that may be repeated can also be a plain table.
+        line = self._lines.get(key) or self._lines.get(key.replace("[0]", "", 1))
         return variable or (f"line {line}" if line else "")
 
     def locate(self, problems: Iterable[ConfigProblem]) -> tuple[ConfigProblem, ...]:

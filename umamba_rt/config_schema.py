@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import MISSING, Field, fields
 from typing import Any, get_args
 
-from umamba_rt.config_sections import Section, sections
+from umamba_rt.config_sections import PLAIN, Section, sections
 from umamba_rt.config_table import expected, hints
 
 Json = dict[str, Any]
@@ -40,7 +40,12 @@ def _section(section: Section) -> Json:
     }
     if required := [item.name for item in items if item.default is MISSING]:
         table["required"] = required
-    return {"type": "array", "items": table} if section.repeated else table
+    if not section.repeated:
+        return table
+    blocks: Json = {"type": "array", "items": table}
+    if section.name != PLAIN:
+        return blocks
+    return {"anyOf": [{**blocks, "minItems": 1}, table]}
 
 
 def _key(item: Field[Any], hint: Any) -> Json:

@@ -8,6 +8,9 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from umamba_rt.config import Config
 
+# Of those that may be repeated, the one that may also be written once, as a plain table.
+PLAIN = "publisher"
+
 
 @dataclass(frozen=True, slots=True)
 class Section:

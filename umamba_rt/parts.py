@@ -9,6 +9,7 @@ import math
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TypeAlias
 
 from umamba_rt.config import Config
@@ -16,15 +17,18 @@ from umamba_rt.core.inventory import Inventory
 from umamba_rt.core.pipeline import Pipeline
 from umamba_rt.engine.base import Engine
 from umamba_rt.errors import ModelError
+from umamba_rt.events import Events
 from umamba_rt.figures import Figures
 from umamba_rt.ingest import Clock, DataClock, Ingest
 from umamba_rt.intake import Intake, Room
+from umamba_rt.io.access import Access, open_access
 from umamba_rt.io.clock import WallClock
 from umamba_rt.io.publisher import Publisher
 from umamba_rt.io.query import QueryEndpoint
 from umamba_rt.io.seedlink import SeedLinkReader
 from umamba_rt.latencies import Latencies
 from umamba_rt.overview import Overview
+from umamba_rt.recall import Recall
 from umamba_rt.resume import Resume
 from umamba_rt.scrape import Scraper
 from umamba_rt.state_directory import state_directory
@@ -47,8 +51,11 @@ class Parts:
         readers: one a server.
         room: wakes readers that wait for the queue.
         queue: windows that wait for the models.
+        access: who may connect; None where no endpoint asks for keys.
         publisher: the feed.
+        events: what makes event messages of estimates; None where they are off.
         overview: what is told of stations.
+        recall: what has been sent, for who asks; None where nobody can.
         query: the endpoint that answers questions; None where it is off.
         worker: the models' thread.
         figures: what is counted.
@@ -77,7 +84,7 @@ class Parts:
             on_turn: see ``Worker``.
 
         Raises:
-            UnavailableError: the feed's or the query's address cannot be bound, another daemon
+            UnavailableError: an address cannot be bound, another daemon
                 uses the state directory, or what a server's login needs is not there.
         """
         self.config = config
@@ -90,13 +97,20 @@ class Parts:
         self.room = Room()
         self.queue = _make_queue(config, self.room)
         models = [engine.identity.name for engine in engines]
+        self.access = open_access(config)
         with ExitStack() as closing:
-            self.publisher = _make_publisher(config, self.resume)
+            self.publisher = _make_publisher(config, self.resume, self.access)
             closing.callback(self.publisher.close)
             send = self._make_send(models)
+            self.events = _make_events(config, inventory, models)
+            if self.events:
+                send = self.events.following(send, self.publisher.send)
             self.overview = self._make_overview(models)
             latencies = Latencies(models)
-            self.query = _make_query(config, self.overview)
+            self.recall = self._make_recall(directory)
+            if self.recall:
+                closing.callback(self.recall.close)
+            self.query = _make_query(config, self.overview, self.recall, self.access)
             if self.query:
                 closing.callback(self.query.close)
             self.worker = Worker(
@@ -128,8 +142,13 @@ class Parts:
             self.readers,
             models,
             self._clock.now_ns,
-            lambda: self.figures.now(),
+            lambda: self.figures.now() | {"history": self.recall and self.recall.figures()},
         )
+
+    def _make_recall(self, directory: Path | None) -> Recall | None:
+        if not self.config.query.address:
+            return None
+        return Recall(self.publisher, self.config.history, directory)
 
     def _make_figures(self) -> Figures:
         return Figures(
@@ -186,12 +205,24 @@ def _make_queue(config: Config, room: Room) -> WindowQueue:
     return WindowQueue(config.model.queue_size, room.was_made, max_age_s=max_age_s)
 
 
-def _make_publisher(config: Config, resume: Resume | None) -> Publisher:
-    return Publisher(config.publisher, echo_address=resume.echo_address if resume else "")
+def _make_publisher(config: Config, resume: Resume | None, access: Access | None) -> Publisher:
+    echo_address = resume.echo_address if resume else ""
+    return Publisher(*config.publisher, access=access, echo_address=echo_address)
 
 
-def _make_query(config: Config, overview: Overview) -> QueryEndpoint | None:
-    query = config.query
-    if not query.address:
+def _make_events(config: Config, inventory: Inventory, models: Sequence[str]) -> Events | None:
+    return Events(config.events, inventory, models[0]) if config.events.enabled else None
+
+
+def _make_query(
+    config: Config, overview: Overview, recall: Recall | None, access: Access | None
+) -> QueryEndpoint | None:
+    if recall is None:
         return None
-    return QueryEndpoint(query.address, overview.handlers, requests_hz=query.requests_hz)
+    query, handlers = config.query, overview.handlers | recall.handlers
+    return QueryEndpoint(
+        query.address,
+        handlers,
+        requests_hz=query.requests_hz,
+        access=access if query.curve else None,
+    )

@@ -239,3 +239,21 @@ def test_all_endpoints_carry_the_same_numbers_each_in_its_format() -> None:
     feed.close()
     assert message is not None
     assert packed == message.body
+
+
+def test_endpoint_carries_its_topics_alone_under_the_same_numbers() -> None:
+    some = PublisherConfig("tcp://127.0.0.1:*", topics=("magnitude.v2.CI.", "heartbeat"))
+    feed = Publisher(PublisherConfig("tcp://127.0.0.1:*"), some)
+    with Subscriber(feed.addresses[1], timeout_s=0.05) as reader:
+        other = replace(ESTIMATE, station=Station("XX", "CCC", "--", "HH"))
+        for _ in range(200):
+            feed.send(BEAT)
+            if reader.receive() is not None:
+                break
+        while reader.receive() is not None:
+            pass
+        sent = [feed.send(message) for message in (other, ESTIMATE, other, BEAT)]
+        found = [message.body["seq"] for message in (reader.receive(), reader.receive()) if message]
+        assert found == [sent[1], sent[3]]
+        assert reader.receive() is None
+    feed.close()

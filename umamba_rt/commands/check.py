@@ -9,6 +9,7 @@ import structlog
 
 from umamba_rt.commands.check_connect import check_servers
 from umamba_rt.commands.run import load_inventory, load_runnable
+from umamba_rt.config_access import EndpointConfig, is_open
 from umamba_rt.config_file import locating
 from umamba_rt.engines import make_engines
 
@@ -34,7 +35,7 @@ def check(path: Path, *, connect: bool = False) -> int:
     inventory = load_inventory(config)
     with locating(path, os.environ):
         engines = make_engines(config)
-    window, feed = config.window, config.publisher
+    window = config.window
     print(f"{path}: good")
     for server in config.seedlink:
         print(f"  seedlink   {server.host}:{server.port}  {', '.join(server.streams)}")
@@ -49,6 +50,14 @@ def check(path: Path, *, connect: bool = False) -> int:
         identity = engine.identity
         kind = "trained" if identity.trained else "random weights: its numbers are no magnitudes"
         print(f"  model {identity.name}   version {identity.version}, {kind}")
-    print(f"  feed       {feed.address}, {feed.format}")
-    print(f"  query      {config.query.address or 'off'}")
+    for feed in config.publisher:
+        carried = ", ".join(feed.topics) or "all topics"
+        print(f"  feed       {feed.address}, {feed.format}, {carried}{_secured(feed)}")
+    print(f"  query      {config.query.address or 'off'}{_secured(config.query)}")
     return check_servers(config) if connect else 0
+
+
+def _secured(endpoint: EndpointConfig) -> str:
+    if endpoint.curve:
+        return ", CURVE"
+    return ", OPEN TO THE NETWORK" if is_open(endpoint) else ""

@@ -1,4 +1,4 @@
-"""One address of the feed: an XPUB socket and the format of its bodies."""
+"""One address of the feed: an XPUB socket, its format, its topics, and who may connect."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import zmq
 
 from umamba_rt.config import PublisherConfig
 from umamba_rt.errors import UnavailableError
+from umamba_rt.io.access import Access
 from umamba_rt.io.peer_guard import PeerGuard
 
 # The highest number of subscription frames read at a send: a subscriber that subscribes in a loop
@@ -16,6 +17,9 @@ _MAX_SUBSCRIPTION_BYTES = 512
 # What a subscriber may send: tens of thousands of subscriptions at once, hundreds a second.
 _BURST_BYTES, _BYTES_S = 1_000_000, 10_000.0
 _LINGER_MS = 500  # what was sent at the end still leaves
+# A peer that connects and does not finish its handshake; an honest one takes milliseconds. One that
+# is refused waits for so long before it tries again.
+_HANDSHAKE_MS = 2000
 
 
 class FeedEndpoint:
@@ -26,20 +30,37 @@ class FeedEndpoint:
         format: of its bodies.
     """
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], config: PublisherConfig) -> None:
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        config: PublisherConfig,
+        access: Access | None = None,
+    ) -> None:
         """Bind.
+
+        Args:
+            context: with a ``ZapHandler`` where the configuration asks for CURVE.
+            config: what it carries, to whom.
+            access: the keys.
 
         Raises:
             UnavailableError: the address cannot be bound.
+            ValueError: it asks for keys, and there are none.
         """
+        if config.curve and access is None:
+            raise ValueError(f"{config.address} asks for keys")
         self.format = config.format
+        self._topics = config.topics or ("",)
         self._socket = context.socket(zmq.XPUB)
         self._socket.set(zmq.SNDHWM, config.high_water_mark)
         self._socket.set(zmq.MAXMSGSIZE, _MAX_SUBSCRIPTION_BYTES)
         self._socket.set(zmq.IPV6, int("[" in config.address))
         self._socket.set(zmq.LINGER, _LINGER_MS)
+        self._socket.set(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
         self._guard = PeerGuard(self._socket, burst_bytes=_BURST_BYTES, bytes_s=_BYTES_S)
         try:
+            if config.curve and access:
+                access.protect(self._socket, self._guard.hang_up)
             self._socket.bind(config.address)
         except zmq.ZMQError as error:
             self.close()
@@ -51,9 +72,12 @@ class FeedEndpoint:
         """Peers hung up on for sending more than subscriptions can be."""
         return self._guard.dropped
 
+    def carries(self, topic: str) -> bool:
+        """Whether a topic is one of this address's."""
+        return topic.startswith(self._topics)
+
     def send(self, topic: bytes, body: bytes) -> None:
         """Send to whoever subscribed; never waits."""
-        self._read_subscriptions()
         self._socket.send_multipart([topic, body])
 
     def close(self) -> None:
@@ -61,8 +85,11 @@ class FeedEndpoint:
         self._guard.close()
         self._socket.close()
 
-    def _read_subscriptions(self) -> None:
-        # XPUB hands subscriptions to the application; unread ones would pile up.
+    def read_subscriptions(self) -> None:
+        """Take note of who wants what; to be called at each message, whatever its topic.
+
+        XPUB hands subscriptions to the application, and unread ones would pile up.
+        """
         for _ in range(_MAX_SUBSCRIPTIONS_READ):
             try:
                 self._socket.recv(zmq.NOBLOCK)

@@ -1,14 +1,16 @@
-"""Hangs up on TCP peers of a ZeroMQ socket that send more than an honest one ever does.
+"""Hangs up on peers of a ZeroMQ socket: on those that send too much, and on those too many.
 
 libzmq keeps an unfinished message of many frames whole, whatever its high-water mark and
 ``MAXMSGSIZE`` say: a peer that never ends one fills the memory (measured on loopback: 700 MB/s on
-a ROUTER, 200 MB/s on an XPUB with frames of 250 bytes).
+a ROUTER, 200 MB/s on an XPUB with frames of 250 bytes). And it takes connections until the
+process has no file descriptor left, for its state files neither.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import socket
 import struct
 import threading
@@ -26,6 +28,11 @@ _EVENTS = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED | zmq.EVENT_CLOSED | zmq.E
 # 700 MB/s make 35 MB in this time.
 _LOOK_S = 0.05
 _IDLE_S = 1.0
+# Events read before the peers are looked at: more than libzmq keeps.
+_MAX_EVENTS = 5000
+# Peers of one socket: each takes two of the process's descriptors.
+_MAX_PEERS = 1000
+_SHARE_OF_DESCRIPTORS = 8
 # struct tcp_info, Linux 4.1 and later: tcpi_bytes_received.
 _TCP_INFO_BYTES = 136
 _BYTES_RECEIVED = struct.Struct("128x Q")
@@ -44,16 +51,18 @@ class _Peer:
 class PeerGuard:
     """Watches the connections that a ZeroMQ socket accepts, in a thread of its own.
 
-    Only TCP is watched: who may open an ``ipc`` file is a matter of its permissions. Where the
-    system does not count a connection's bytes nothing is done.
+    Bytes are those of TCP: who may open an ``ipc`` file is a matter of its permissions. Where the
+    system does not count a connection's bytes nothing is done about them.
 
     Attributes:
-        dropped: peers hung up on so far.
+        dropped: peers hung up on so far, for what they sent or for being too many.
 
     Args:
         guarded: the socket, before it is bound.
         burst_bytes: what a peer may send at once.
         bytes_s: and as many bytes more in each second of the connection.
+        max_peers: connections at a time; the latest beyond them are hung up on. None: a thousand,
+            or an eighth of the files that the process may open.
         monotonic_s: the clock to go by, s.
     """
 
@@ -63,19 +72,26 @@ class PeerGuard:
         *,
         burst_bytes: float,
         bytes_s: float,
+        max_peers: int | None = None,
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.dropped = 0
         self._guarded = guarded
         self._burst_bytes, self._bytes_s = burst_bytes, bytes_s
         self._monotonic_s = monotonic_s
-        self._peers: dict[int, _Peer] = {}
+        self._max_peers = _peers_at_most() if max_peers is None else max_peers
+        self._peers: dict[int, _Peer] = {}  # in the order of their coming
+        self._all_asked = threading.Event()
         self._told = RateLimit(_LOG_S)
         self._log = structlog.get_logger()
         self._stopping = threading.Event()
         self._events = guarded.get_monitor_socket(_EVENTS)
         self._thread = threading.Thread(target=self._run, name="umamba-guard", daemon=True)
         self._thread.start()
+
+    def hang_up(self) -> None:
+        """End all connections that there are now, within a twentieth of a second."""
+        self._all_asked.set()
 
     def close(self) -> None:
         """Stop watching; to be called before the socket is closed, by who owns it."""
@@ -88,13 +104,26 @@ class PeerGuard:
         try:
             while not self._stopping.is_set():
                 wait_s = _LOOK_S if self._peers else _IDLE_S
-                if self._events.poll(round(wait_s * 1000)):
-                    event = parse_monitor_message(self._events.recv_multipart())
-                    self._take(event["event"], int(event["value"]))
+                self._events.poll(round(wait_s * 1000))
+                # Asked first: of a connection that was there by then the event waits, too.
+                all_asked = self._all_asked.is_set()
+                self._read_events()
+                if all_asked:
+                    self._all_asked.clear()
+                    self._end(list(self._peers))
+                self._end(list(self._peers)[self._max_peers :], "too_many_peers")
                 self._look()
         finally:
             for number in list(self._peers):
                 self._forget(number)
+
+    def _read_events(self) -> None:
+        for _ in range(_MAX_EVENTS):
+            try:
+                event = parse_monitor_message(self._events.recv_multipart(zmq.NOBLOCK))
+            except zmq.Again:
+                return
+            self._take(event["event"], int(event["value"]))
 
     def _take(self, event: int, number: int) -> None:
         if event == zmq.EVENT_MONITOR_STOPPED:
@@ -104,11 +133,7 @@ class PeerGuard:
             return
         # Its connection may be gone by now, and the number another file's.
         with contextlib.suppress(OSError):
-            handle = socket.socket(fileno=os.dup(number))
-            if handle.family in (socket.AF_INET, socket.AF_INET6):
-                self._peers[number] = _Peer(handle, self._monotonic_s())
-            else:
-                handle.close()
+            self._peers[number] = _Peer(socket.socket(fileno=os.dup(number)), self._monotonic_s())
 
     def _look(self) -> None:
         now_s = self._monotonic_s()
@@ -116,25 +141,40 @@ class PeerGuard:
             allowed = self._burst_bytes + self._bytes_s * (now_s - peer.since_s)
             sent = _bytes_received(peer.socket)
             if sent is not None and sent > allowed:
-                self._drop(number, peer, sent)
+                self._end([number], "too_many_bytes")
 
-    def _drop(self, number: int, peer: _Peer, sent: int) -> None:
-        self.dropped += 1
-        name = "unknown"
-        with contextlib.suppress(OSError):
-            name = str(peer.socket.getpeername()[0])
-        with contextlib.suppress(OSError):
-            # A reset: the peer would else go on asking a full buffer for room, for minutes.
-            peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_FAREWELL)
-            peer.socket.shutdown(socket.SHUT_RDWR)
-        self._forget(number)
-        if (events := self._told.passes()) is not None:
-            self._log.warning("peer_dropped", peer=name, bytes=sent, events=events)
+    def _end(self, numbers: list[int], fault: str = "") -> None:
+        """Reset connections; with a fault they are counted and told of."""
+        for number in numbers:
+            peer = self._peers[number].socket
+            name, sent = _name(peer), _bytes_received(peer)
+            self.dropped += bool(fault)
+            with contextlib.suppress(OSError):
+                # A reset: the peer would else go on asking a full buffer for room, for minutes.
+                peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_FAREWELL)
+                peer.shutdown(socket.SHUT_RDWR)
+            self._forget(number)
+            if fault and (events := self._told.passes()) is not None:
+                self._log.warning(
+                    "peer_dropped", peer=name, reason=fault, bytes=sent, events=events
+                )
 
     def _forget(self, number: int) -> None:
         peer = self._peers.pop(number, None)
         if peer is not None:
             peer.socket.close()  # libzmq's own handle closes the connection only with this one
+
+
+def _peers_at_most() -> int:
+    may_open = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return _MAX_PEERS if may_open < 0 else min(_MAX_PEERS, may_open // _SHARE_OF_DESCRIPTORS)
+
+
+def _name(handle: socket.socket) -> str:
+    with contextlib.suppress(OSError):
+        if handle.family in (socket.AF_INET, socket.AF_INET6):
+            return str(handle.getpeername()[0])
+    return "unknown"
 
 
 def _bytes_received(handle: socket.socket) -> int | None:

@@ -13,7 +13,9 @@ from typing import TypeAlias
 import zmq
 
 from umamba_rt.config import PublisherConfig
+from umamba_rt.io.access import Access
 from umamba_rt.io.feed_endpoint import FeedEndpoint
+from umamba_rt.io.zap import ZapHandler
 from umamba_rt.wire.envelope import Format, Message, Numbering, encode
 from umamba_rt.wire.message import Magnitude
 
@@ -32,19 +34,23 @@ class Publisher:
     def __init__(
         self,
         *endpoints: PublisherConfig | str,
+        access: Access | None = None,
         wall_ns: Callable[[], int] = time.time_ns,
         echo_address: str = "",
     ) -> None:
         """Bind.
 
         Args:
-            endpoints: where subscribers connect, each with its format; a text is an
+            endpoints: where subscribers connect, what each address carries, to whom; a text is an
                 address with the defaults.
+            access: the keys of the addresses that ask for CURVE; without them such an address
+                is refused.
             wall_ns: UTC, ns since 1970.
             echo_address: for ``Departures``; empty: none.
 
         Raises:
             UnavailableError: an address cannot be bound.
+            ValueError: one asks for keys, and there are none.
         """
         self._numbering = Numbering(uuid.uuid4().hex)
         self._wall_ns = wall_ns
@@ -55,9 +61,11 @@ class Publisher:
         self._endpoints: list[FeedEndpoint] = []
         self._echo: zmq.Socket[bytes] | None = None
         try:
+            if access is not None:
+                ZapHandler(self._context, access)
             for one in endpoints:
                 config = PublisherConfig(address=one) if isinstance(one, str) else one
-                self._endpoints.append(FeedEndpoint(self._context, config))
+                self._endpoints.append(FeedEndpoint(self._context, config, access))
             if echo_address:
                 self._echo = self._context.socket(zmq.PUB)
                 self._echo.set(zmq.LINGER, 0)
@@ -110,6 +118,9 @@ class Publisher:
                 bodies["json"] = encode(message, envelope)
                 self._tap(topic, envelope.seq, envelope.topic_seq, bodies["json"])
             for endpoint in self._endpoints:
+                endpoint.read_subscriptions()
+                if not endpoint.carries(topic):
+                    continue
                 form = endpoint.format
                 if form not in bodies:
                     bodies[form] = encode(message, envelope, form)

@@ -12,8 +12,10 @@ import structlog
 import zmq
 
 from umamba_rt.errors import UnavailableError
+from umamba_rt.io.access import Access
 from umamba_rt.io.peer_guard import PeerGuard
 from umamba_rt.io.peer_rates import PeerRates
+from umamba_rt.io.zap import ZapHandler
 from umamba_rt.wire.query import (
     INTERNAL,
     MALFORMED,
@@ -69,6 +71,7 @@ class QueryEndpoint:
         handlers: Mapping[str, Handler],
         *,
         requests_hz: float = 20.0,
+        access: Access | None = None,
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         """Bind.
@@ -78,6 +81,7 @@ class QueryEndpoint:
             handlers: what answers each request, by name; may raise ``QueryError``. One that has
                 to wait gives an awaitable; the others are answered meanwhile.
             requests_hz: what each peer may ask for a second; twice that may come at once.
+            access: the keys of clients that may ask; None: anyone may.
             monotonic_s: the clock of that limit, s.
 
         Raises:
@@ -98,6 +102,9 @@ class QueryEndpoint:
             burst_bytes=_BURST_BYTES,
             bytes_s=max(_LEAST_BYTES_S, requests_hz * 2 * MAX_REQUEST_BYTES),
         )
+        if access:
+            ZapHandler(self._context, access)
+            access.protect(self._socket, self._guard.hang_up)
         try:
             self._socket.bind(address)
         except zmq.ZMQError as error:
