@@ -1,0 +1,199 @@
+"""core/coincidence.py: station events of made-up earthquakes become one network event each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
+
+from tests.core.test_association import EPICENTRE, ORIGIN_NS, STATIONS
+from umamba_rt.core.association import Place, Source
+from umamba_rt.core.coincidence import Coincidence, NetworkRules
+from umamba_rt.core.ids import GroupId
+from umamba_rt.core.network_event import NetworkEvent
+from umamba_rt.core.station_event import StationEvent
+from umamba_rt.core.timebase import NS_PER_S
+
+GROUPS = {name: GroupId("XX", name.removeprefix("XX_"), "", "HH") for name in STATIONS}
+PLACES = {group: STATIONS[name] for name, group in GROUPS.items()}
+RULES = NetworkRules(min_stations=4)
+
+
+def event(group: GroupId, onset_ns: int, magnitude: float = 3.0, revision: int = 0) -> StationEvent:
+    return StationEvent(
+        group=group,
+        event_id=f"{group}.{onset_ns}",
+        state="updated" if revision else "open",
+        revision=revision,
+        onset_ns=onset_ns,
+        end_ns=onset_ns + (1 + revision) * NS_PER_S,
+        magnitude=magnitude,
+        uncertainty=None,
+        peak_magnitude=magnitude,
+        since_onset_s=1.0 + revision,
+        estimates=(),
+        duration_s=None,
+        n_windows=1 + revision,
+        snr_db=25.0,
+        clipped=False,
+        unit="m/s",
+    )
+
+
+def earthquake(
+    after_s: float = 0.0, place: Place = EPICENTRE, magnitude: float = 3.0, *, with_s: bool = False
+) -> list[StationEvent]:
+    source = Source(place, ORIGIN_NS + round(after_s * NS_PER_S))
+    events = [event(group, source.p_ns(PLACES[group]), magnitude) for group in PLACES]
+    if with_s:
+        events += [event(group, source.s_ns(PLACES[group]), magnitude) for group in PLACES]
+    return events
+
+
+class Network:
+    """Takes events in the order of their onsets, and tells after each."""
+
+    def __init__(self, rules: NetworkRules = RULES, *, placed: bool = True) -> None:
+        places = PLACES if placed else {}
+        self.coincidence = Coincidence(
+            rules,
+            lambda group, _: places.get(group),
+            lambda: STATIONS if placed else {},
+        )
+        self.told: list[NetworkEvent] = []
+
+    def take(self, events: Iterable[StationEvent]) -> Network:
+        for one in sorted(events, key=lambda e: (e.onset_ns, e.group)):
+            self.coincidence.accept(one)
+            self.told += self.coincidence.tell(one.end_ns)
+        return self
+
+    @property
+    def last(self) -> dict[str, NetworkEvent]:
+        return {one.event_id: one for one in self.told}
+
+
+def test_an_earthquake_opens_at_its_fourth_station_and_grows() -> None:
+    network = Network().take(earthquake())
+    assert [one.state for one in network.told] == ["open", *["updated"] * 6]
+    assert [one.revision for one in network.told] == list(range(7))
+    assert [len(one.stations) for one in network.told] == list(range(4, 11))
+    assert set(network.last) == {"20190704T173350-XX_0"}
+    last = network.told[-1]
+    assert last.magnitude == pytest.approx(3.0)
+    assert last.source is not None
+    assert last.source.distance_km(EPICENTRE) < 5
+    assert abs(last.source.origin_ns - ORIGIN_NS) < NS_PER_S
+    assert sum(share.weight for share in last.stations) == pytest.approx(1.0)
+    assert [share.event.group.station for share in last.stations] == [str(n) for n in range(10)]
+
+
+def test_s_waves_make_no_second_earthquake() -> None:
+    assert len(Network().take(earthquake(with_s=True)).last) == 1
+
+
+@pytest.mark.parametrize("after_s", [3.0, 6.0, 10.0, 20.0])
+def test_neighbours_stay_two(after_s: float) -> None:
+    near = Place(35.65, -117.58)
+    both = earthquake(magnitude=4.0) + earthquake(after_s, near, magnitude=2.0)
+    first, second = Network().take(both).last.values()
+    assert (len(first.stations), len(second.stations)) == (10, 10)
+    assert first.magnitude == pytest.approx(4.0)
+    assert second.magnitude == pytest.approx(2.0)
+
+
+def test_earthquakes_at_the_same_time_far_apart_are_two() -> None:
+    rules, far = NetworkRules(min_stations=4), Place(45.0, -100.0)
+    places = dict(PLACES)
+    events = earthquake()
+    source = Source(far, ORIGIN_NS)
+    for number in range(6):
+        group = GroupId("YY", f"S{number}", "", "HH")
+        places[group] = Place(45.0 + 0.1 * number, -100.0 + 0.17 * (number % 3))
+        events.append(event(group, source.p_ns(places[group])))
+    coincidence = Coincidence(rules, lambda group, _: places.get(group), dict)
+    for one in sorted(events, key=lambda e: e.onset_ns):
+        coincidence.accept(one)
+    told = coincidence.tell(ORIGIN_NS + 20 * NS_PER_S)
+    assert sorted(len(one.stations) for one in told) == [6, 10]
+
+
+def test_three_stations_and_onsets_of_no_source_are_no_earthquake() -> None:
+    assert Network().take(earthquake()[:3]).told == []
+    wild = [replace(e, onset_ns=e.onset_ns + k * 9 * NS_PER_S) for k, e in enumerate(earthquake())]
+    assert Network().take(wild).told == []
+
+
+def test_far_stations_alone_are_no_earthquake_while_near_ones_are_silent() -> None:
+    far = [e for e in earthquake() if int(e.group.station) >= 6]
+    assert Network(NetworkRules(min_stations=4, min_share=0.0)).take(far).told
+    assert Network(NetworkRules(min_stations=4, min_share=0.9)).take(far).told == []
+
+
+def test_revisions_of_a_station_reach_the_network() -> None:
+    network = Network().take(earthquake())
+    grown = replace(earthquake()[0], revision=5, magnitude=4.0, since_onset_s=6.0)
+    network.coincidence.accept(grown)
+    (told,) = network.coincidence.tell(ORIGIN_NS + 15 * NS_PER_S)
+    assert told.revision == 7
+    assert told.stations[0].event == grown
+    assert told.magnitude > 3.0
+    assert network.coincidence.tell(ORIGIN_NS + 16 * NS_PER_S) == []
+
+
+def test_an_event_closes_once_and_tells_no_more() -> None:
+    network = Network().take(earthquake())
+    (closed,) = network.coincidence.tell(ORIGIN_NS + 61 * NS_PER_S)
+    assert (closed.state, closed.revision) == ("closed", 7)
+    network.coincidence.accept(replace(earthquake()[0], revision=9))
+    assert network.coincidence.tell(ORIGIN_NS + 62 * NS_PER_S) == []
+
+
+def test_an_onset_that_comes_late_joins() -> None:
+    events = sorted(earthquake(), key=lambda e: e.onset_ns)
+    network = Network().take(events[1:])
+    network.coincidence.accept(events[0])
+    (told,) = network.coincidence.tell(ORIGIN_NS + 20 * NS_PER_S)
+    assert len(told.stations) == 10
+    assert told.stations[0].event == events[0]
+    assert told.event_id == network.told[0].event_id  # though the first onset is another now
+
+
+def test_two_sensors_of_a_station_count_once_and_the_better_one_weighs() -> None:
+    events = earthquake()
+    group = replace(events[0].group, band_source="HN")
+    clipped = replace(events[0], clipped=True, magnitude=5.0)
+    second = replace(event(group, events[0].onset_ns + NS_PER_S // 10), magnitude=3.0)
+    places = PLACES | {group: PLACES[events[0].group]}
+    coincidence = Coincidence(RULES, lambda name, _: places.get(name), dict)
+    for one in sorted([clipped, second, *events[1:]], key=lambda e: e.onset_ns):
+        coincidence.accept(one)
+    (told,) = coincidence.tell(ORIGIN_NS + 15 * NS_PER_S)
+    assert len(told.stations) == 10
+    assert told.stations[0].event == second
+
+
+def test_without_coordinates_onsets_within_the_window_are_one() -> None:
+    network = Network(placed=False).take(earthquake() + earthquake(40.0))
+    first, second = network.last.values()
+    assert (len(first.stations), len(second.stations)) == (10, 10)
+    assert first.source is None
+    assert first.stations[0].distance_km is None
+
+
+def test_a_station_without_coordinates_joins_by_its_time() -> None:
+    events = earthquake()
+    stranger = GroupId("ZZ", "NEW", "", "HH")
+    network = Network().take([*events, event(stranger, ORIGIN_NS + 9 * NS_PER_S)])
+    (last,) = network.last.values()
+    assert len(last.stations) == 11
+    assert [s.distance_km for s in last.stations if s.event.group == stranger] == [None]
+
+
+def test_what_nothing_explains_is_forgotten() -> None:
+    coincidence = Network().coincidence
+    for number in range(3000):  # a station that triggers without end
+        coincidence.accept(event(GROUPS["XX_0"], ORIGIN_NS + number * NS_PER_S))
+        coincidence.tell(ORIGIN_NS + number * NS_PER_S)
+    assert len(coincidence._loose) <= 61

@@ -1,0 +1,251 @@
+"""Station events that one source explains become a network event, and grow it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from umamba_rt.core.association import Arrival, Place, Source, find_source, relocate
+from umamba_rt.core.forming import Forming, PlaceOf, arrivals_of, by_onset
+from umamba_rt.core.network_event import NetworkEvent
+from umamba_rt.core.station_event import EventState, StationEvent, second_of
+from umamba_rt.core.timebase import NS_PER_S
+
+# Station events that nothing explains are kept for as long as P takes through a network, and more.
+_LOOSE_S = 60
+# A closed event still takes in what comes late, and tells its S waves from new earthquakes.
+_KEEP_S = 120
+_MOST_LOOSE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkRules:
+    """When station events are one earthquake.
+
+    Attributes:
+        min_stations: fewer are none.
+        min_share: of the working stations that are no farther from the source than the farthest
+            one of a new event, so many must have triggered.
+        tolerance_s: how far origin times of a new event's arrivals may differ.
+        join_s: how far a later arrival may lie from its predicted P; grows by ``join_share``.
+        join_share: share of the travel time, added to ``join_s``.
+        s_before_s: how long before the predicted S of a known event an onset is taken for it; the
+            depth is taken for 8 km.
+        s_after_s: how long after it.
+        s_members: share of a new event's onsets that are S of a known one, from which it is none.
+        reach_km: see ``find_source``.
+        apart_s: a source whose origin lies closer to another's is taken for the same one.
+        window_s: of stations without coordinates: from the first onset to the last.
+        close_after_s: after the origin, when an event is closed.
+    """
+
+    min_stations: int = 4
+    min_share: float = 0.5
+    tolerance_s: float = 1.0
+    join_s: float = 1.5
+    join_share: float = 0.05
+    s_before_s: float = 1.0
+    s_after_s: float = 2.0
+    s_members: float = 0.5
+    reach_km: float = 150.0
+    apart_s: float = 1.5
+    window_s: float = 20.0
+    close_after_s: float = 60.0
+
+
+class Coincidence:
+    """Takes revisions of station events, tells revisions of network events.
+
+    An onset is, in this order: the P of an event that is known; one of those from which a new
+    event is found; or nothing yet. Of two earthquakes seconds apart each onset goes to the one
+    whose P time it fits better, so that neighbours stay two.
+    """
+
+    def __init__(
+        self,
+        rules: NetworkRules,
+        place_of: PlaceOf,
+        working: Callable[[], Mapping[str, Place]],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            rules: when station events are one earthquake.
+            place_of: coordinates of a sensor at a time.
+            working: the stations that send windows now, by name.
+        """
+        self._rules = rules
+        self._place_of = place_of
+        self._working = working
+        self._events: list[Forming] = []
+        self._loose: dict[str, StationEvent] = {}
+
+    def accept(self, event: StationEvent) -> None:
+        """Take a revision of a station event."""
+        if any(forming.take_revision(event) for forming in self._events):
+            return
+        if event.event_id in self._loose:
+            self._loose[event.event_id] = event
+        elif event.revision == 0 and not self._joins(event):
+            self._loose[event.event_id] = event
+            self._find(event)
+
+    def tell(self, now_ns: int) -> list[NetworkEvent]:
+        """The revisions that are due.
+
+        Args:
+            now_ns: data time: the end of the windows that were taken in, ns since 1970 UTC.
+        """
+        told = []
+        for forming in self._events:
+            if forming.is_closed:
+                continue
+            due = now_ns - forming.origin_ns >= self._rules.close_after_s * NS_PER_S
+            if forming.changed or due:
+                state: EventState = "closed" if due else "updated" if forming.latest else "open"
+                told.append(forming.tell(state, self._place_of))
+        self._forget(now_ns)
+        return told
+
+    def _joins(self, event: StationEvent) -> bool:
+        """Take an onset for the P of a known event, where it is one: the one that it fits best."""
+        place = self._place_of(event.group, event.onset_ns)
+        fits = [
+            (off_s, index)
+            for index, forming in enumerate(self._events)
+            if (off_s := self._off_p_s(forming, event, place)) is not None
+        ]
+        if fits:
+            self._join(self._events[min(fits)[1]], event)
+        return bool(fits)
+
+    def _off_p_s(self, forming: Forming, event: StationEvent, place: Place | None) -> float | None:
+        """How far an onset lies from an event's P, s; None where it is not that."""
+        if forming.has_another_of(event):
+            return None
+        if forming.source is None or place is None:
+            off_s = (event.onset_ns - forming.first_ns) / NS_PER_S
+            return off_s if abs(off_s) <= self._rules.window_s else None
+        p_ns = forming.source.p_ns(place)
+        travel_s = (p_ns - forming.source.origin_ns) / NS_PER_S
+        off_s = abs(event.onset_ns - p_ns) / NS_PER_S
+        limit_s = self._rules.join_s + self._rules.join_share * travel_s
+        return off_s if off_s <= limit_s else None
+
+    def _join(self, forming: Forming, event: StationEvent) -> None:
+        forming.members[event.group] = event
+        forming.changed = True
+        if forming.source is not None:
+            located = list(arrivals_of(forming.members.values(), self._place_of))
+            if len(located) >= self._rules.min_stations:
+                forming.source = relocate(forming.source, located, self._rules.reach_km)
+
+    def _find(self, newest: StationEvent) -> None:
+        """Open an event that the newest onset completes, where it completes one."""
+        place = self._place_of(newest.group, newest.onset_ns)
+        span_ns = _LOOSE_S * NS_PER_S // 2
+        near = [e for e in self._loose.values() if abs(e.onset_ns - newest.onset_ns) <= span_ns]
+        if place is None:
+            self._find_without_places(newest, near)
+            return
+        located = [e for e in near if self._place_of(e.group, e.onset_ns) is not None]
+        arrivals = list(arrivals_of(located, self._place_of))
+        found = find_source(
+            arrivals,
+            arrivals[located.index(newest)],
+            min_stations=self._rules.min_stations,
+            tolerance_s=self._rules.tolerance_s,
+            reach_km=self._rules.reach_km,
+        )
+        if found is None:
+            return
+        source, chosen = found
+        members = [e for e, arrival in zip(located, arrivals, strict=True) if arrival in chosen]
+        if (
+            self._is_seen(source, chosen)
+            and not self._is_known(source)
+            and not self._are_s(members)
+        ):
+            self._begin(source, members)
+
+    def _find_without_places(self, newest: StationEvent, near: list[StationEvent]) -> None:
+        span_ns = round(self._rules.window_s * NS_PER_S)
+        unplaced = [
+            e
+            for e in near
+            if 0 <= newest.onset_ns - e.onset_ns <= span_ns
+            and self._place_of(e.group, e.onset_ns) is None
+        ]
+        stations = {e.group.station_id for e in unplaced}
+        if len(stations) >= self._rules.min_stations and not self._are_s(unplaced):
+            self._begin(None, unplaced)
+
+    def _is_known(self, source: Source) -> bool:
+        """Whether a source is another's over again: its origin is as good as the same."""
+        limit_ns = self._rules.apart_s * NS_PER_S
+        return any(
+            abs(forming.origin_ns - source.origin_ns) <= limit_ns
+            and (
+                forming.source is None
+                or forming.source.distance_km(source.place) <= self._rules.reach_km
+            )
+            for forming in self._events
+        )
+
+    def _are_s(self, members: list[StationEvent]) -> bool:
+        """Whether most of the onsets are S of one known event.
+
+        One such onset may be another earthquake's P. Of all its onsets only those at stations of
+        one distance are: nearer ones lie behind the S, farther ones before.
+        """
+        return any(
+            sum(self._is_s(forming, member) for member in members)
+            >= self._rules.s_members * len(members)
+            for forming in self._events
+        )
+
+    def _is_s(self, forming: Forming, event: StationEvent) -> bool:
+        place = self._place_of(event.group, event.onset_ns)
+        if forming.source is None or place is None:
+            # Nothing tells P from S: what comes so soon is taken for the same earthquake's.
+            return 0 <= event.onset_ns - forming.first_ns <= self._rules.window_s * NS_PER_S
+        late_s = (event.onset_ns - forming.source.s_ns(place)) / NS_PER_S
+        return -self._rules.s_before_s <= late_s <= self._rules.s_after_s
+
+    def _is_seen(self, source: Source, chosen: list[Arrival]) -> bool:
+        """Whether enough of the stations that should see it do."""
+        heard = {arrival.station for arrival in chosen}
+        farthest_km = max(source.distance_km(a.place) for a in chosen if a.place is not None)
+        near = {
+            name
+            for name, place in self._working().items()
+            if source.distance_km(place) <= farthest_km
+        }
+        return len(heard) >= self._rules.min_share * len(near | heard)
+
+    def _begin(self, source: Source | None, members: list[StationEvent]) -> None:
+        members = sorted(members, key=by_onset)
+        first = members[0]
+        name = f"{second_of(first.onset_ns)}-{first.group.station_id}"
+        forming = Forming(name, source, {member.group: member for member in reversed(members)})
+        self._events.append(forming)
+        for member in members:
+            self._loose.pop(member.event_id, None)
+        for other in list(self._loose.values()):
+            place = self._place_of(other.group, other.onset_ns)
+            if self._off_p_s(forming, other, place) is not None:
+                self._join(forming, other)
+                del self._loose[other.event_id]
+
+    def _forget(self, now_ns: int) -> None:
+        self._events = [
+            forming
+            for forming in self._events
+            if now_ns - forming.origin_ns < (self._rules.close_after_s + _KEEP_S) * NS_PER_S
+        ]
+        oldest_ns = now_ns - _LOOSE_S * NS_PER_S
+        stale = [name for name, event in self._loose.items() if event.onset_ns < oldest_ns]
+        for name in stale:
+            del self._loose[name]
+        while len(self._loose) > _MOST_LOOSE:
+            del self._loose[next(iter(self._loose))]

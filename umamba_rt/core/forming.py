@@ -1,0 +1,109 @@
+"""A network event that may still grow: its stations' events, its source, what was told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from umamba_rt.core.association import Arrival, Place, Source
+from umamba_rt.core.ids import GroupId
+from umamba_rt.core.network_event import Contribution, NetworkEvent
+from umamba_rt.core.network_magnitude import combine, weight_of
+from umamba_rt.core.station_event import EventState, StationEvent
+from umamba_rt.core.timebase import NS_PER_S
+
+PlaceOf: TypeAlias = Callable[[GroupId, int], Place | None]
+
+
+@dataclass(slots=True)
+class Forming:
+    """An event that may still grow.
+
+    Attributes:
+        event_id: its name.
+        source: None where too few coordinates are known.
+        members: the latest revision of each sensor's event.
+        latest: the latest revision that was told.
+        changed: something came since.
+    """
+
+    event_id: str
+    source: Source | None
+    members: dict[GroupId, StationEvent]
+    latest: NetworkEvent | None = None
+    changed: bool = True
+
+    @property
+    def first_ns(self) -> int:
+        """The earliest onset, ns since 1970 UTC."""
+        return min(event.onset_ns for event in self.members.values())
+
+    @property
+    def origin_ns(self) -> int:
+        """Its source's, or the first onset."""
+        return self.first_ns if self.source is None else self.source.origin_ns
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether its last revision was told."""
+        return self.latest is not None and self.latest.state == "closed"
+
+    def take_revision(self, event: StationEvent) -> bool:
+        """Take a later revision of one of its members; False where it is none."""
+        member = self.members.get(event.group)
+        if member is None or member.event_id != event.event_id:
+            return False
+        self.members[event.group] = event
+        self.changed = True
+        return True
+
+    def has_another_of(self, event: StationEvent) -> bool:
+        """Whether an event of the same station is a member: of each station it has one P.
+
+        A second sensor of the station sees the same P within a second.
+        """
+        station = event.group.station_id
+        return any(
+            group == event.group
+            or (group.station_id == station and event.onset_ns - member.onset_ns > NS_PER_S)
+            for group, member in self.members.items()
+        )
+
+    def tell(self, state: EventState, place_of: PlaceOf) -> NetworkEvent:
+        """Its next revision; of several sensors of a station the one that weighs most."""
+        best: dict[str, tuple[float, StationEvent, float | None]] = {}
+        for member in sorted(self.members.values(), key=by_onset):
+            place = place_of(member.group, member.onset_ns)
+            distance_km = self.source.distance_km(place) if self.source and place else None
+            weight, station = weight_of(member, distance_km), member.group.station_id
+            if station not in best or weight > best[station][0]:
+                best[station] = weight, member, distance_km
+        mean = combine([m.magnitude for _, m, _ in best.values()], [w for w, _, _ in best.values()])
+        shares = zip(best.values(), mean.weights, strict=True)
+        self.latest = NetworkEvent(
+            event_id=self.event_id,
+            state=state,
+            revision=0 if self.latest is None else self.latest.revision + 1,
+            end_ns=max(member.end_ns for member in self.members.values()),
+            source=self.source,
+            magnitude=mean.magnitude,
+            uncertainty=mean.uncertainty,
+            spread=mean.spread,
+            stations=tuple(Contribution(m, share, km) for (_, m, km), share in shares),
+        )
+        self.changed = False
+        return self.latest
+
+
+def arrivals_of(events: Iterable[StationEvent], place_of: PlaceOf) -> Iterator[Arrival]:
+    """The onsets of events whose sensors have a place."""
+    for event in events:
+        place = place_of(event.group, event.onset_ns)
+        if place is not None:
+            yield Arrival(event.group.station_id, event.onset_ns, place)
+
+
+def by_onset(event: StationEvent) -> tuple[int, GroupId]:
+    """To sort by."""
+    return event.onset_ns, event.group

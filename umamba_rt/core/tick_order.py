@@ -1,0 +1,46 @@
+"""Windows of many sensors in the order of their times, not of their coming."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Generic, TypeVar
+
+from umamba_rt.core.ids import GroupId
+
+T = TypeVar("T")
+
+
+class TickOrder(Generic[T]):
+    """Holds items back until all that can still come for an earlier moment has come.
+
+    A moment is over when every sensor that is at most ``wait_ns`` behind the foremost one has
+    passed it. So sensors that keep step wait for each other only, and one that lags or is dead
+    holds nothing up for longer than ``wait_ns`` of data. What comes for a moment that is over is
+    handed out at once.
+    """
+
+    def __init__(self, wait_ns: int) -> None:
+        self._wait_ns = wait_ns
+        self._reached: dict[GroupId, int] = {}
+        self._waiting: dict[int, list[tuple[GroupId, T]]] = {}
+
+    def put(self, group: GroupId, time_ns: int, item: T) -> Iterator[tuple[int, list[T]]]:
+        """Take one item of a sensor, and hand out the moments that are over.
+
+        Yields:
+            The moment, and its items in the order of their sensors' names; moments in their order.
+        """
+        self._reached[group] = max(time_ns, self._reached.get(group, time_ns))
+        self._waiting.setdefault(time_ns, []).append((group, item))
+        foremost_ns = max(self._reached.values())
+        over_ns = min(ns for ns in self._reached.values() if ns >= foremost_ns - self._wait_ns)
+        yield from self._over(over_ns)
+
+    def finish(self) -> Iterator[tuple[int, list[T]]]:
+        """Hand out what waits: nothing more will come."""
+        yield from self._over(max(self._waiting, default=0))
+
+    def _over(self, until_ns: int) -> Iterator[tuple[int, list[T]]]:
+        for moment_ns in sorted(ns for ns in self._waiting if ns <= until_ns):
+            items = sorted(self._waiting.pop(moment_ns), key=lambda pair: pair[0])
+            yield moment_ns, [item for _, item in items]
