@@ -18,6 +18,7 @@ import math
 import os
 import signal
 import sys
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,6 +117,9 @@ def build_parser() -> argparse.ArgumentParser:
     direct.add_argument("--checkpoint", type=Path, metavar="FILE", help="the model")
     direct.add_argument("--output", type=Path, metavar="OUT.jsonl", help="estimates, one a line")
     direct.add_argument(
+        "--events", type=Path, metavar="EVENTS.jsonl", help="event messages, one a line"
+    )
+    direct.add_argument(
         "--inventory",
         type=Path,
         metavar="FILE|DIR",
@@ -138,7 +142,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
             if getattr(arguments, name):
                 parser.error(f"--direct does not go with --{name}")
     else:
-        for name in ("checkpoint", "output", "config", "inventory"):
+        for name in ("checkpoint", "output", "events", "config", "inventory"):
             if getattr(arguments, name) is not None:
                 parser.error(f"--{name} goes with --direct only")
     if None not in (arguments.start, arguments.end) and arguments.start >= arguments.end:
@@ -207,10 +211,12 @@ def run_direct(arguments: argparse.Namespace) -> int:
     inventory = read_stations(arguments, config.stations.inventory)
     engines = make_engines(config)
     try:
-        with arguments.output.open("wb") as output:
-            summary = run(records, config, engines, output, inventory)
+        with arguments.output.open("wb") as output, ExitStack() as more:
+            events = more.enter_context(arguments.events.open("wb")) if arguments.events else None
+            summary = run(records, config, engines, output, inventory, events)
     except OSError as error:
-        raise UnavailableError(str(arguments.output), error.strerror or str(error)) from error
+        where = error.filename or arguments.output
+        raise UnavailableError(str(where), error.strerror or str(error)) from error
     print(
         f"{summary.records} records, {summary.records_refused} refused, {summary.windows} windows, "
         f"{summary.written} estimates in {summary.elapsed_s:.1f} s",

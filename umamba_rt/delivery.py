@@ -12,10 +12,9 @@ import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from umamba_rt.core.ids import EMPTY_LOCATION, GroupId
-from umamba_rt.core.timebase import NS_PER_S, SAMPLE_NS
+from umamba_rt.core.timebase import NS_PER_S, SAMPLE_NS, parse_rfc3339
 from umamba_rt.core.window import Window
 from umamba_rt.io.ledger import Ledger, Mark
 from umamba_rt.io.publisher import Publisher
@@ -160,6 +159,4 @@ def _group(sensor: str) -> GroupId:
 
 def _index(window_start: str) -> int:
     """Grid index of an RFC 3339 time; windows start on whole samples."""
-    moment = datetime.fromisoformat(window_start)
-    whole_s = round(moment.replace(microsecond=0).timestamp())
-    return (whole_s * NS_PER_S + moment.microsecond * 1000) // SAMPLE_NS
+    return parse_rfc3339(window_start) // SAMPLE_NS

@@ -14,8 +14,9 @@ from umamba_rt.core.pipeline import Outcome, Pipeline
 from umamba_rt.core.window import Window
 from umamba_rt.engine.base import Engine
 from umamba_rt.errors import RecordError
+from umamba_rt.events import Events
 from umamba_rt.ingest import DataClock, Ingest
-from umamba_rt.wire.envelope import Numbering, encode
+from umamba_rt.wire.envelope import Message, Numbering, encode
 from umamba_rt.wire.record import ReplayRecord
 from umamba_rt.worker import estimates
 
@@ -37,6 +38,7 @@ def run_direct(
     engines: Sequence[Engine],
     output: BinaryIO,
     inventory: Inventory = EMPTY,
+    events_output: BinaryIO | None = None,
 ) -> DirectSummary:
     """Write the feed's ``magnitude`` bodies of an archive, one JSON line each.
 
@@ -49,6 +51,7 @@ def run_direct(
         engines: in the order of their priority.
         output: binary file, written line by line.
         inventory: what is known of the channels.
+        events_output: for the bodies of event messages, where they are wanted and not off.
 
     Raises:
         OSError: the output cannot be written.
@@ -56,6 +59,9 @@ def run_direct(
     started_s = time.perf_counter()
     ingest = Ingest(Pipeline(config.pipeline, inventory), DataClock())
     writer = _Writer(engines, output)
+    if events_output is not None and config.events.enabled:
+        events = Events(config.events, inventory, engines[0].identity.name)
+        writer.follow(events, events_output)
     waiting: list[Window] = []
     windows = 0
     for outcome in _outcomes(ingest, records):
@@ -65,6 +71,7 @@ def run_direct(
             writer.write(waiting[: config.model.batch_size])
             del waiting[: config.model.batch_size]
     writer.write(waiting)
+    writer.finish()
     elapsed_s = time.perf_counter() - started_s
     return DirectSummary(ingest.records, ingest.records_refused, windows, writer.written, elapsed_s)
 
@@ -83,10 +90,12 @@ class _Writer:
         self._engines = engines
         self._output = output
         self._numbering = Numbering(uuid.uuid4().hex)
+        self._events: tuple[Events, BinaryIO] | None = None
+        self.written = 0
 
-    @property
-    def written(self) -> int:
-        return self._numbering.seq
+    def follow(self, events: Events, output: BinaryIO) -> None:
+        """Write what the estimates make of events, too."""
+        self._events = events, output
 
     def write(self, windows: list[Window]) -> None:
         if not windows:
@@ -95,5 +104,19 @@ class _Writer:
             for message in estimates(engine, windows):
                 if message is None:
                     continue  # the daemon does not send it either
-                envelope = self._numbering.next(message.topic, time.time_ns())
-                self._output.write(encode(message, envelope) + b"\n")
+                self.written += 1
+                self._put(message, self._output)
+                if self._events:
+                    events, output = self._events
+                    for event in events.take(message):
+                        self._put(event, output)
+
+    def finish(self) -> None:
+        if self._events:
+            events, output = self._events
+            for event in events.finish():
+                self._put(event, output)
+
+    def _put(self, message: Message, output: BinaryIO) -> None:
+        envelope = self._numbering.next(message.topic, time.time_ns())
+        output.write(encode(message, envelope) + b"\n")

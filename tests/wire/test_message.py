@@ -114,7 +114,7 @@ def test_bytes_of_a_v2_magnitude_are_pinned() -> None:
         '"quality":{"gap_s":0.02,"gap_count":1,"filled_s":0.02,"clipped":true,"snr_db":null,'
         '"native_rate_hz":100.0,"components":"Z12","complete":false,'
         '"unit":"counts","orientation":"assumed","fill":"none","flat_s":0.0,"spikes":0,'
-        '"dc_step":false,"timing_quality":null,"record_flags":[]},'
+        '"dc_step":false,"timing_quality":null,"record_flags":[],"triggered":false},'
         '"latency":{"data_s":0.75,"processing_ms":0.0},'
         '"model":{"name":"v2","version":"untrained-0","sha256":"'
         + "cd" * 32

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from umamba_rt.core.gaps import Fill
 from umamba_rt.core.ids import GroupId
@@ -15,6 +16,7 @@ from umamba_rt.core.sensor import Cut, Sensor
 from umamba_rt.core.sensor_rules import SensorRules, VerticalOnly
 from umamba_rt.core.state import StateChange
 from umamba_rt.core.timebase import NS_PER_S, RATE_HZ
+from umamba_rt.core.trigger import Trigger, TriggerRules, TriggerState
 from umamba_rt.core.window import Window, WindowRules
 from umamba_rt.core.withhold import NOTHING_WITHHELD, WithholdRules
 from umamba_rt.errors import SampleRateError
@@ -39,6 +41,7 @@ class PipelineSettings:
         vertical_only: see ``SensorRules``.
         withhold: see ``SensorRules``.
         preference: which of a station's sensors are served.
+        trigger: when a window is flagged as holding an event; None: it is not looked at.
     """
 
     length_s: float = 30.0
@@ -54,6 +57,7 @@ class PipelineSettings:
     vertical_only: VerticalOnly = "skip"
     withhold: WithholdRules = NOTHING_WITHHELD
     preference: Preference = SERVE_ALL
+    trigger: TriggerRules | None = None
 
     @property
     def rules(self) -> WindowRules:
@@ -105,6 +109,7 @@ class Pipeline:
         self._sensors: dict[GroupId, Sensor] = {}
         self._resumed: dict[GroupId, int] = {}
         self._rosters: dict[tuple[str, ...], Roster] = {}
+        self._triggers: dict[GroupId, Trigger] = {}
         self.counts: Counter[Reason] = Counter()
 
     @property
@@ -119,6 +124,26 @@ class Pipeline:
         To be called before the sensor's first segment.
         """
         self._resumed[group] = max(first, self._resumed.get(group, first))
+
+    def adopt(self, settings: PipelineSettings, inventory: Inventory) -> None:
+        """Go by other settings from now on; sensors keep their rings, and windows their grid.
+
+        Raises:
+            ValueError: the windows' length, hop, wait or slack would change.
+        """
+        if (settings.capacity, settings.length_s, settings.hop_s, settings.max_wait_s) != (
+            self._settings.capacity,
+            self._settings.length_s,
+            self._settings.hop_s,
+            self._settings.max_wait_s,
+        ):
+            raise ValueError("window length, hop, wait and slack are those of the start")
+        self._settings, self._inventory, self._rosters = settings, inventory, {}
+        for group, sensor in self._sensors.items():
+            roster = self._roster_of(group)
+            if roster is not None and sensor.last_arrival_ns is not None:
+                roster.prove(group, sensor.last_arrival_ns)
+            sensor.adopt(settings.sensor_rules, inventory, roster)
 
     def accept(self, segment: Segment, now_ns: int) -> Outcome:
         """Take one segment at a time of the clock.
@@ -142,7 +167,7 @@ class Pipeline:
             self.counts[Reason.COMPONENT] += 1
             return Outcome()
         self._count(sensor, cut)
-        return Outcome(cut.windows, cut.changes)
+        return Outcome(self._watched(cut.windows), cut.changes)
 
     def refuse_future(self, count: int) -> None:
         """Count segments whose times cannot be right: nothing else is touched."""
@@ -156,9 +181,40 @@ class Pipeline:
         for sensor in self._sensors.values():
             cut = sensor.tick(now_ns)
             self._count(sensor, cut)
-            outcome.windows.extend(cut.windows)
+            outcome.windows.extend(self._watched(cut.windows))
             outcome.changes.extend(cut.changes)
         return outcome
+
+    def trigger_states(self) -> dict[GroupId, TriggerState]:
+        """Where each sensor's trigger is; what ``resume_triggers`` takes."""
+        return {group: trigger.state for group, trigger in self._triggers.items()}
+
+    def resume_triggers(self, states: Mapping[GroupId, TriggerState]) -> None:
+        """Go on with the triggers of an earlier run, over the samples that both have."""
+        rules = self._settings.trigger
+        if rules is not None:
+            self._triggers |= {group: Trigger(rules, state) for group, state in states.items()}
+
+    def _watched(self, windows: list[Window]) -> list[Window]:
+        """The windows with what the trigger says of them.
+
+        It sees the samples that each window holds beyond the one before: every sample once, as the
+        models see it, in an order that does not depend on the packets'.
+        """
+        rules = self._settings.trigger
+        if rules is None:
+            return windows
+        watched = []
+        for window in windows:
+            trigger = self._triggers.get(window.group)
+            if trigger is None:
+                trigger = self._triggers[window.group] = Trigger(rules)
+            trigger.feed(window.first, window.samples[0])
+            if spans := trigger.since(window.first):
+                quality = replace(window.quality, triggered=True)
+                window = replace(window, quality=quality, triggers=spans)
+            watched.append(window)
+        return watched
 
     def _is_future(self, segment: Segment, now_ns: int) -> bool:
         limit_s = self._settings.max_future_s

@@ -43,6 +43,7 @@ class Quality:
             None where none states any. To whole seconds: a record that ends in the second in
             which the window begins counts, too.
         record_flags: what else headers of these records state, as in ``time_questionable``.
+        triggered: the trigger went on in the window, or had not gone off when it began.
     """
 
     gap_s: float
@@ -61,6 +62,7 @@ class Quality:
     dc_step: bool = False
     timing_quality: int | None = None
     record_flags: tuple[str, ...] = ()
+    triggered: bool = False
 
 
 def snr_db(trace: Float32Array) -> float | None:

@@ -29,3 +29,10 @@ def rfc3339(time_ns: int) -> str:
     seconds, rest_ns = divmod(time_ns, NS_PER_S)
     moment = datetime.fromtimestamp(seconds, tz=UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{rest_ns // 1000:06d}Z"
+
+
+def parse_rfc3339(text: str) -> int:
+    """The time that ``rfc3339`` wrote, ns since 1970 UTC."""
+    moment = datetime.fromisoformat(text)
+    whole_s = round(moment.replace(microsecond=0).timestamp())
+    return whole_s * NS_PER_S + moment.microsecond * 1000

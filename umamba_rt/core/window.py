@@ -11,6 +11,7 @@ from umamba_rt.core.estimate import Float32Array
 from umamba_rt.core.ids import GroupId
 from umamba_rt.core.quality import Quality
 from umamba_rt.core.timebase import ceil_to, index_ns
+from umamba_rt.core.trigger import TriggerSpan
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Window:
         arrival_ns: when its last sample came, or its wait ended, by the pipeline's clock, ns.
         revision: 0 for the first emission.
         calibration: what a count of each component stands for.
+        triggers: of the vertical, those that had not ended when the window began.
     """
 
     group: GroupId
@@ -34,6 +36,7 @@ class Window:
     arrival_ns: int
     revision: int = 0
     calibration: Calibration = COUNTS
+    triggers: tuple[TriggerSpan, ...] = ()
 
     @property
     def start_ns(self) -> int:
@@ -105,6 +108,10 @@ class WindowSchedule:
         self._floor = floor if self._floor is None else max(self._floor, floor)
         if self._next is not None:
             self._next, self._gap_stop = max(self._next, self._floor), None
+
+    def adopt(self, rules: WindowRules) -> None:
+        """Go by another ``max_gap``; the rest of the rules is to be the same."""
+        self._rules, self._gap_stop = rules, None
 
     def saw(self, first: int, stop: int, now_ns: int) -> None:
         """Note that samples ``first`` to ``stop`` - 1 are there.

@@ -13,7 +13,7 @@ from umamba_rt.core.estimate import BatchOutput, ModelIdentity
 from umamba_rt.core.ids import EMPTY_LOCATION, GroupId
 from umamba_rt.core.quality import Quality
 from umamba_rt.core.state import StateChange
-from umamba_rt.core.timebase import NS_PER_S, RATE_HZ, rfc3339
+from umamba_rt.core.timebase import NS_PER_S, RATE_HZ, index_ns, rfc3339
 from umamba_rt.core.window import Window
 
 # V1 gives a value for each sample; ten a second show the same curve in a tenth of the bytes.
@@ -63,13 +63,28 @@ class Station:
         place = group.location or EMPTY_LOCATION
         return cls(group.network, group.station, place, group.band_source)
 
+    @property
+    def group(self) -> GroupId:
+        """The core's name of it."""
+        place = "" if self.location == EMPTY_LOCATION else self.location
+        return GroupId(self.network, self.station, place, self.band_source)
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerTimes:
+    """When a sensor's trigger went on, and off; None while it is on."""
+
+    on: str
+    off: str | None
+
 
 @dataclass(frozen=True, slots=True)
 class Magnitude:
     """One estimate of one window.
 
-    ``evolution`` is there for V1 only. ``repeat`` is there and true where an earlier run was killed
-    while it sent this window: a subscriber may have it already.
+    ``evolution`` is there for V1 only, ``triggers`` where the window is triggered. ``repeat`` is
+    there and true where an earlier run was killed while it sent this window: a subscriber may have
+    it already.
     """
 
     schema: ClassVar[str] = "umamba-rt/magnitude/1"
@@ -85,6 +100,7 @@ class Magnitude:
     model: ModelIdentity
     evolution: Evolution | None = None
     repeat: bool | None = None
+    triggers: list[TriggerTimes] | None = None
 
     @property
     def topic(self) -> str:
@@ -172,9 +188,21 @@ def magnitudes_of(
                 latency=Latency(data_s=round(latency_ns / NS_PER_S, 6), processing_ms=0.0),
                 model=model,
                 evolution=_evolution(window, output, position),
+                triggers=_triggers(window),
             )
         )
     return messages
+
+
+def _triggers(window: Window) -> list[TriggerTimes] | None:
+    if not window.triggers:
+        return None
+    return [
+        TriggerTimes(
+            rfc3339(index_ns(span.on)), None if span.off is None else rfc3339(index_ns(span.off))
+        )
+        for span in window.triggers
+    ]
 
 
 def _evolution(window: Window, output: BatchOutput, position: int) -> Evolution | None:

@@ -6,11 +6,11 @@ from importlib.resources import files
 
 from msgspec import json
 
-KINDS = ("magnitude", "station", "heartbeat")
+KINDS = ("magnitude", "station", "heartbeat", "event", "network")
 
 
 def schema(kind: str) -> dict[str, object]:
-    """The schema of ``magnitude``, ``station`` or ``heartbeat`` messages, version 1.
+    """The schema of one kind of messages, version 1.
 
     Raises:
         ValueError: another kind.

@@ -1,0 +1,151 @@
+"""Estimates in, event messages out: the same for the daemon and for a direct replay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+from umamba_rt.config_events import EventsConfig
+from umamba_rt.core.association import Place
+from umamba_rt.core.coincidence import Coincidence
+from umamba_rt.core.estimate import ModelIdentity
+from umamba_rt.core.ids import GroupId, SourceId
+from umamba_rt.core.inventory import Inventory
+from umamba_rt.core.network_event import NetworkEvent
+from umamba_rt.core.station_event import Reading, StationEvent, StationEvents
+from umamba_rt.core.tick_order import TickOrder
+from umamba_rt.core.timebase import NS_PER_S, nearest_index, parse_rfc3339
+from umamba_rt.core.trigger import TriggerSpan
+from umamba_rt.wire.event_message import (
+    NetworkEventMessage,
+    StationEventMessage,
+    network_event_message,
+    station_event_message,
+)
+from umamba_rt.wire.message import Magnitude
+
+EventMessage: TypeAlias = StationEventMessage | NetworkEventMessage
+Send: TypeAlias = Callable[[Magnitude, int], int]
+
+# A station whose latest window is older than this is not expected to see an earthquake.
+_WORKING_NS = 60 * NS_PER_S
+
+
+class Events:
+    """Takes one model's estimates, in the order in which they are sent.
+
+    A sensor's events follow at once. Network events wait until the sensors that keep step have
+    sent their windows of the same time (``TickOrder``), so that they do not depend on whose packet
+    came first. Everything is decided by the data's times: no clock is read.
+
+    For one thread.
+    """
+
+    def __init__(self, config: EventsConfig, inventory: Inventory, model: str) -> None:
+        """Prepare.
+
+        Args:
+            config: the rules.
+            inventory: for the stations' places.
+            model: whose estimates make events; others' are passed over.
+        """
+        self._config = config
+        self._inventory = inventory
+        self._model = model
+        self._identity: ModelIdentity | None = None
+        self._sensors: dict[GroupId, StationEvents] = {}
+        self._latest_ns: dict[GroupId, int] = {}
+        self._places: dict[GroupId, Place | None] = {}
+        self._order: TickOrder[list[StationEvent]] = TickOrder(round(config.wait_s * NS_PER_S))
+        self._network = Coincidence(config.network, self._place_of, self._working)
+
+    def take(self, message: Magnitude) -> Iterator[EventMessage]:
+        """Take an estimate.
+
+        Yields:
+            What it makes due, in the order in which it is to be sent.
+        """
+        if message.model.name != self._model or message.revision:
+            return
+        self._identity = message.model
+        reading = reading_of(message)
+        self._latest_ns[reading.group] = reading.end_ns
+        sensor = self._sensors.get(reading.group)
+        if sensor is None:
+            sensor = self._sensors[reading.group] = StationEvents(self._config.station)
+        revisions = sensor.read(reading)
+        for event in revisions:
+            yield station_event_message(event, message.model)
+        for moment_ns, ready in self._order.put(reading.group, reading.end_ns, revisions):
+            yield from self._tell(moment_ns, ready)
+
+    def finish(self) -> Iterator[EventMessage]:
+        """What waits for stations that lag: none will come."""
+        for moment_ns, ready in self._order.finish():
+            yield from self._tell(moment_ns, ready)
+
+    def following(self, send: Send, send_event: Callable[[EventMessage], int]) -> Send:
+        """The same way to send estimates, each followed by the event messages that it makes due.
+
+        Args:
+            send: sends an estimate.
+            send_event: sends an event message.
+        """
+
+        def send_and_follow(message: Magnitude, arrived_ns: int) -> int:
+            seq = send(message, arrived_ns)
+            for event in self.take(message):
+                send_event(event)
+            return seq
+
+        return send_and_follow
+
+    def _tell(
+        self, moment_ns: int, ready: list[list[StationEvent]]
+    ) -> Iterator[NetworkEventMessage]:
+        assert self._identity is not None
+        for revisions in ready:
+            for event in revisions:
+                self._network.accept(event)
+        told: list[NetworkEvent] = self._network.tell(moment_ns)
+        for one in told:
+            yield network_event_message(one, self._identity)
+
+    def _place_of(self, group: GroupId, time_ns: int) -> Place | None:
+        """Of the vertical's epoch; looked up once a sensor: no station moves by kilometres."""
+        if group not in self._places:
+            codes = (group.network, group.station, group.location, *group.band_source)
+            epoch = self._inventory.at(SourceId(*codes, "Z"), time_ns) if len(codes) == 5 else None
+            self._places[group] = Place(epoch.latitude_deg, epoch.longitude_deg) if epoch else None
+        return self._places[group]
+
+    def _working(self) -> dict[str, Place]:
+        foremost_ns = max(self._latest_ns.values(), default=0)
+        return {
+            group.station_id: place
+            for group, latest_ns in self._latest_ns.items()
+            if foremost_ns - latest_ns <= _WORKING_NS
+            and (place := self._place_of(group, latest_ns)) is not None
+        }
+
+
+def reading_of(message: Magnitude) -> Reading:
+    """What the events need of an estimate."""
+    quality = message.quality
+    return Reading(
+        group=message.station.group,
+        end_ns=parse_rfc3339(message.window_end),
+        spans=tuple(
+            TriggerSpan(_index(times.on), None if times.off is None else _index(times.off))
+            for times in message.triggers or ()
+        ),
+        magnitude=message.magnitude,
+        uncertainty=message.uncertainty,
+        snr_db=quality.snr_db,
+        clipped=quality.clipped,
+        unit=quality.unit,
+    )
+
+
+def _index(time: str) -> int:
+    return nearest_index(parse_rfc3339(time))
