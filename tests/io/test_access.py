@@ -130,7 +130,7 @@ def test_client_that_is_added_gets_in_without_a_new_connection_of_the_others(key
         monitor = first.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         assert not hears(publisher, second, 20)
         keys.allow("one", "two")
-        assert access.reload() == Reloaded(added=1, removed=0)
+        assert access.adopt(access.read_clients()) == Reloaded(added=1, removed=0)
         assert hears(publisher, second)
         assert not monitor.poll(0)
 
@@ -148,7 +148,7 @@ def test_client_that_is_removed_gets_nothing_more(keys: Keys, tmp_path: Path, pl
         assert hears(publisher, goes)
         monitor = goes.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         keys.allow("one")
-        assert access.reload() == Reloaded(added=0, removed=1)
+        assert access.adopt(access.read_clients()) == Reloaded(added=0, removed=1)
         assert monitor.poll(5000), "its connection stands"
         while goes.poll(0):
             goes.recv_multipart()
@@ -163,10 +163,10 @@ def test_list_that_cannot_be_read_leaves_the_former_one(keys: Keys) -> None:
     with (keys.folder / "clients").open("a", encoding="ascii") as file:
         file.write("nonsense\n")
     with pytest.raises(UnavailableError, match="line 4: found no public key"):
-        access.reload()
+        access.adopt(access.read_clients())
     (keys.folder / "clients").unlink()
     with pytest.raises(UnavailableError, match="No such file"):
-        access.reload()
+        access.adopt(access.read_clients())
     with (
         feed_of(access) as publisher,
         subscriber(publisher.address, keys.of("one")) as reader,
@@ -244,7 +244,7 @@ def test_query_endpoint_answers_clients_of_the_list_alone(keys: Keys) -> None:
         assert not answered(query.address, None, NOTHING_MS)
         assert not answered(query.address, keys.of("two"), NOTHING_MS)
         keys.allow("two")
-        access.reload()
+        access.adopt(access.read_clients())
         assert answered(query.address, keys.of("two"), 5000)
         assert not answered(query.address, keys.of("one"), NOTHING_MS)
         assert query.counts["answered"] == 2

@@ -99,16 +99,20 @@ class Access:
             self._log.warning("client_refused", peer=peer, key=shown, events=events)
         return False
 
-    def reload(self) -> Reloaded:
-        """Read the list of clients anew; where a key is gone, all have to log in again.
+    def read_clients(self) -> frozenset[bytes]:
+        """The list of clients as its file says now, for ``adopt``.
+
+        Raises:
+            UnavailableError: it cannot be read, or a line of it holds no key.
+        """
+        return _read("access.clients", self._list, _client_list)
+
+    def adopt(self, allowed: frozenset[bytes]) -> Reloaded:
+        """Go by another list from now on; where a key is gone, all have to log in again.
 
         A connection does not tell whose it is, so that all are ended; subscribers that still may
         connect are back within a second, and ask for what they missed.
-
-        Raises:
-            UnavailableError: it cannot be read; the list stays what it was.
         """
-        allowed = _read("access.clients", self._list, _client_list)
         former, self._allowed = self._allowed, allowed
         change = Reloaded(len(allowed - former), len(former - allowed))
         if change.removed:
