@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 
 from umamba_rt.core.preprocess import ModelInput
 from umamba_rt.engine import load_engine
-from umamba_rt.errors import CheckpointError, UnavailableError
+from umamba_rt.errors import UnavailableError
 from umamba_rt.models import untrained
 from umamba_rt.models.checkpoint import save
 from umamba_rt.models.facts import CheckpointFacts, Preprocessing
@@ -28,7 +29,7 @@ def _checkpoint(folder: Path) -> Path:
 def test_without_a_checkpoint_the_weights_are_seeded_and_not_trained() -> None:
     engine = load_engine(None, name="v1", seed=4)
     assert (engine.identity.name, engine.identity.trained) == ("v1", False)
-    assert engine.identity == untrained("v1", 4).identity
+    assert replace(engine.identity, engine="") == untrained("v1", 4).identity
 
 
 def test_engine_of_a_checkpoint_gives_the_numbers_of_its_model(tmp_path: Path) -> None:
@@ -38,11 +39,6 @@ def test_engine_of_a_checkpoint_gives_the_numbers_of_its_model(tmp_path: Path) -
     batch = np.random.default_rng(0).standard_normal((2, 3, 3001), dtype=np.float32)
     expected = load_engine(None, name="v2", seed=9).run(ModelInput(batch))
     assert np.array_equal(engine.run(ModelInput(batch)).magnitude, expected.magnitude)
-
-
-def test_checkpoint_of_the_other_model_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="holds v2, expected v1"):
-        load_engine(_checkpoint(tmp_path), name="v1")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")

@@ -105,6 +105,7 @@ def test_engine_says_what_it_wants() -> None:
     engine: Engine = TorchEngine(untrained("v2", 2))
     assert (engine.norm, engine.in_samples, engine.rate_hz) == ("std", 3001, 100.0)
     assert (engine.backend, engine.identity.version) == ("torch", "untrained-2")
+    assert engine.identity.engine == "torch"
     engine.warm_up()
 
 

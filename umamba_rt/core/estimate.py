@@ -21,12 +21,14 @@ class ModelIdentity:
         version: the checkpoint's own version text.
         sha256: of the checkpoint file, or of the seeded weights' safetensors bytes; hex.
         trained: False for seeded random weights, whose numbers are no magnitudes.
+        engine: the backend that runs them; empty where none does.
     """
 
     name: ModelName
     version: str
     sha256: str
     trained: bool
+    engine: str = ""
 
 
 @dataclass(frozen=True, slots=True)

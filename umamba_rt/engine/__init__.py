@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,8 @@ def load_engine(
     seed: int = 0,
     engine: EngineName = "auto",
     threads: int | None = None,
+    half: bool = False,
+    tell: Callable[[str], None] = warnings.warn,
 ) -> Engine:
     """Make the engine for a checkpoint, or for seeded random weights when there is none.
 
@@ -26,29 +30,16 @@ def load_engine(
         seed: of the untrained weights.
         engine: which backend; ``auto``: the fastest that this machine can run.
         threads: on the CPU, how many windows are worked on at once; None: as many as cores.
-        threads: on the CPU, how many windows are worked on at once; None: as many as cores.
+        half: all but the scans in half precision, where a fast backend runs; see
+            ``docs/decisions/0009-fast-cpu.md`` for what it costs.
+        tell: called once with a sentence when a fast backend fails and torch takes over.
 
     Raises:
         UnavailableError: the file cannot be read, or the backend that was asked for by name lacks
             its device or its package.
         CheckpointError: the file is damaged or holds another model than ``name``.
     """
-    # torch takes seconds to import: the command line imports this package for its types alone.
-    import torch
+    # Imported late: the command line imports this package for its types alone.
+    from umamba_rt.engine.selection import make
 
-    from umamba_rt.engine.torch_engine import TorchEngine
-    from umamba_rt.errors import CheckpointError, UnavailableError
-    from umamba_rt.models.loading import load
-    from umamba_rt.models.seeded import untrained
-
-    if engine == "fast-cpu":
-        raise UnavailableError(engine, "OpenVINO is not installed: pip install 'umamba-rt[fast]'")
-    if engine == "cuda" and not torch.cuda.is_available():
-        raise UnavailableError(engine, "no CUDA device")
-    device = "cuda" if engine == "cuda" else "cpu"
-    if checkpoint is None:
-        return TorchEngine(untrained(name, seed), device=device, threads=threads)
-    model = load(checkpoint)
-    if model.config.name != name:
-        raise CheckpointError(str(checkpoint), f"holds {model.config.name}, expected {name}")
-    return TorchEngine(model, device=device, threads=threads)
+    return make(checkpoint, name, seed, engine, threads=threads, half=half, tell=tell)

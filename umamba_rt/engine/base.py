@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Literal, Protocol, TypeAlias
 
-from umamba_rt.core.estimate import BatchOutput, ModelIdentity
+import numpy as np
+
+from umamba_rt.core.estimate import BatchOutput, Float32Array, ModelIdentity
 from umamba_rt.core.preprocess import ModelInput, Norm
+from umamba_rt.errors import ModelError
 
 EngineName: TypeAlias = Literal["auto", "torch", "fast-cpu", "cuda"]
 
@@ -61,3 +65,18 @@ class Engine(Protocol):
     def warm_up(self) -> None:
         """Do now what the first run would otherwise do: compile, allocate."""
         ...
+
+
+def about(identity: ModelIdentity, backend: str) -> ModelIdentity:
+    """The identity with the backend that runs the weights."""
+    return dataclasses.replace(identity, engine=backend)
+
+
+def require(what: str, array: Float32Array, shape: tuple[int, ...]) -> None:
+    """Check what an engine is given.
+
+    Raises:
+        ModelError: another shape or dtype.
+    """
+    if array.shape != shape or array.dtype != np.float32:
+        raise ModelError(f"{what}: found {array.dtype} {array.shape}, expected float32 {shape}")

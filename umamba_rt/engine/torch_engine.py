@@ -8,6 +8,7 @@ import torch
 from umamba_rt.core.amplitude import N_AMPLITUDE, unknown_amplitude
 from umamba_rt.core.estimate import BatchOutput, Float32Array, ModelIdentity
 from umamba_rt.core.preprocess import ModelInput, Norm
+from umamba_rt.engine.base import about, require
 from umamba_rt.engine.batch_threads import one_torch_thread_each, part_size
 from umamba_rt.engine.fold import folded
 from umamba_rt.errors import ModelError
@@ -33,7 +34,7 @@ class TorchEngine:
     def __init__(self, model: Model, *, device: str = "cpu", threads: int | None = None) -> None:
         if model.identity is None:
             raise ModelError("a model without identity: neither loaded nor seeded")
-        self.identity: ModelIdentity = model.identity
+        self.identity: ModelIdentity = about(model.identity, self.backend)
         self.norm: Norm = model.config.norm
         self.amplitude_features = model.config.amplitude_features
         self.in_samples = model.config.in_samples
@@ -48,13 +49,13 @@ class TorchEngine:
 
     def run(self, batch: ModelInput) -> BatchOutput:
         """Estimate the magnitudes of preprocessed windows; see `Engine.run`."""
-        _require("samples", batch.samples, (len(batch), self._components, self.in_samples))
+        require("samples", batch.samples, (len(batch), self._components, self.in_samples))
         if not len(batch):
             return self._output(np.zeros((0, self.in_samples), np.float32))
         # Copies: torch warns of arrays that cannot be written to, and 36 kB a window is nothing.
         inputs = [torch.tensor(batch.samples)]
         if self.amplitude_features and batch.amplitude is not None:
-            _require("amplitude", batch.amplitude, (len(batch), N_AMPLITUDE))
+            require("amplitude", batch.amplitude, (len(batch), N_AMPLITUDE))
             inputs.append(torch.tensor(batch.amplitude))
         if self._pool is None:
             return self._output(self._infer(*inputs))
@@ -78,8 +79,3 @@ class TorchEngine:
         """Run a window of zeros: compiles the scan or takes it from the cache."""
         zeros = np.zeros((1, self._components, self.in_samples), np.float32)
         self.run(ModelInput(zeros, unknown_amplitude(1)))
-
-
-def _require(what: str, array: Float32Array, shape: tuple[int, ...]) -> None:
-    if array.shape != shape or array.dtype != np.float32:
-        raise ModelError(f"{what}: found {array.dtype} {array.shape}, expected float32 {shape}")

@@ -12,34 +12,16 @@ import contextlib
 import hashlib
 import json
 import os
-import struct
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 import safetensors
 import safetensors.torch
 
-from umamba_rt.core.estimate import ModelName
 from umamba_rt.errors import CheckpointError, UnavailableError
-from umamba_rt.models.config import CONFIGS
-from umamba_rt.models.facts import CheckpointFacts, Preprocessing, training_text
+from umamba_rt.models.checkpoint_file import FORMAT, METADATA_KEY, described
+from umamba_rt.models.facts import CheckpointFacts, Preprocessing
 from umamba_rt.models.state import Model, fill
-
-_FORMAT = "umamba-rt/checkpoint/1"
-_KEY = "umamba_rt"
-
-
-class _Header(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """The JSON object in the metadata."""
-
-    format: Literal["umamba-rt/checkpoint/1"]
-    name: ModelName
-    version: str
-    trained: bool
-    preprocessing: Preprocessing
-    config: dict[str, object]
-    training: dict[str, object]
 
 
 def to_bytes(model: Model, facts: CheckpointFacts) -> bytes:
@@ -51,7 +33,7 @@ def to_bytes(model: Model, facts: CheckpointFacts) -> bytes:
     if facts.name != model.config.name or facts.preprocessing != Preprocessing.of(model.config):
         raise ValueError(f"facts of {facts.name}, {facts.preprocessing} are not {model.config}'s")
     header = {
-        "format": _FORMAT,
+        "format": FORMAT,
         "name": facts.name,
         "version": facts.version,
         "trained": facts.trained,
@@ -59,8 +41,10 @@ def to_bytes(model: Model, facts: CheckpointFacts) -> bytes:
         "config": model.config.to_dict(),
         "training": json.loads(facts.training),
     }
+    if facts.errors is not None:
+        header["errors"] = facts.errors.weights
     tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
-    metadata = {_KEY: json.dumps(header, sort_keys=True)}
+    metadata = {METADATA_KEY: json.dumps(header, sort_keys=True)}
     return safetensors.torch.save(tensors, metadata=metadata)
 
 
@@ -101,37 +85,9 @@ def from_bytes(path: str, content: bytes) -> tuple[Model, CheckpointFacts]:
     Raises:
         CheckpointError: the bytes are damaged or contradict themselves.
     """
-    header = _header(path, content)
+    config, facts = described(path, content)
     try:
         tensors = safetensors.torch.load(content)
     except (safetensors.SafetensorError, ValueError, KeyError, RuntimeError) as error:
         raise CheckpointError(path, f"damaged: {error}") from error
-    try:
-        config = CONFIGS[header.name].from_dict(header.config)
-    except ValueError as error:
-        raise CheckpointError(path, "unusable config", tuple(str(error).split("; "))) from error
-    wanted = Preprocessing.of(config)
-    if header.preprocessing != wanted:
-        details = (f"preprocessing {header.preprocessing}", f"config {wanted}")
-        raise CheckpointError(path, "the preprocessing contradicts the config", details)
-    training = training_text(header.training)
-    facts = CheckpointFacts(header.name, header.version, header.trained, wanted, training)
     return fill(path, config, tensors), facts
-
-
-def _header(path: str, content: bytes) -> _Header:
-    """Read our entry of the metadata: 8 bytes of length, little-endian, then JSON.
-
-    Source: https://huggingface.co/docs/safetensors, "Format".
-    """
-    try:
-        (length,) = struct.unpack_from("<Q", content)
-        metadata = json.loads(content[8 : 8 + length])["__metadata__"]
-        text = metadata[_KEY]
-    except (struct.error, ValueError, KeyError, TypeError, RecursionError) as error:
-        reason = "no checkpoint: not safetensors with umamba_rt metadata, and no PyTorch file"
-        raise CheckpointError(path, reason) from error
-    try:
-        return msgspec.json.decode(text, type=_Header)
-    except (msgspec.MsgspecError, TypeError, RecursionError) as error:
-        raise CheckpointError(path, f"unusable metadata: {error}") from error

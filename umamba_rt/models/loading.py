@@ -8,15 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 from umamba_rt.core.estimate import ModelIdentity
-from umamba_rt.errors import CheckpointError, UnavailableError
 from umamba_rt.models import checkpoint, legacy
+from umamba_rt.models.checkpoint_file import is_pytorch, read_content
 from umamba_rt.models.facts import CheckpointFacts
 from umamba_rt.models.state import Model
-
-# What torch.save has written since 1.6 (a zip) and before (a pickle, by default of protocol 2).
-_PYTORCH = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
-# The largest net that runs in real time has a hundredth of this.
-_MAX_BYTES = 2**30
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +41,12 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
         CheckpointError: it is damaged, contradicts itself, or holds more than tensors.
     """
     where = str(path)
-    try:
-        size = Path(path).stat().st_size
-        if size > _MAX_BYTES:
-            raise CheckpointError(where, f"{size} bytes, expected at most {_MAX_BYTES}")
-        content = Path(path).read_bytes()
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise UnavailableError(where, f"cannot read the checkpoint: {reason}") from error
-    is_pytorch = content.startswith(_PYTORCH)
-    read = legacy.from_bytes if is_pytorch else checkpoint.from_bytes
+    content = read_content(path)
+    pytorch = is_pytorch(content)
+    read = legacy.from_bytes if pytorch else checkpoint.from_bytes
     model, facts = read(where, content)
     model.identity = facts.identity(hashlib.sha256(content).hexdigest())
-    return Checkpoint(model, facts, model.identity, "pt" if is_pytorch else "safetensors")
+    return Checkpoint(model, facts, model.identity, "pt" if pytorch else "safetensors")
 
 
 def load(path: Path | str) -> Model:
