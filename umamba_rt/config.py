@@ -274,6 +274,14 @@ class ModelConfig:
         shape="a path",
     )
     seed: int = key("of the random weights", 0, low=0, high=2**31 - 1)
+    engine: Literal["auto", "torch", "fast-cpu", "cuda"] = key(
+        "what runs V2 and V1. auto: cuda where there is a device, else fast-cpu where OpenVINO is\n"
+        "installed (extra fast), else torch. All give the same numbers, within 1e-4",
+        "auto",
+    )
+    half_precision: bool = key(
+        "fast-cpu and cuda: faster on newer hardware, and estimates move by hundredths", False
+    )
     threads: int = key(
         "windows that the model works on at once, each on a core; 0 takes all cores",
         0,
@@ -379,24 +387,6 @@ class HistoryConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class MetricsConfig:
-    """Prometheus metrics and health over HTTP: ``/metrics``, ``/healthz``, ``/readyz``."""
-
-    address: str = key(
-        "where to listen; a loopback address, unless the network in front is trusted. Empty: off",
-        METRICS_ADDRESS,
-        pattern=re.compile(r"((\[[0-9A-Fa-f:.]+\]|[^\s@:\[\]]+):\d{1,5})?"),
-        shape="HOST:PORT, [IPv6]:PORT or nothing",
-    )
-    max_stations: int = key(
-        "most sensors with metrics of their own, the first that came; the sums count all",
-        200,
-        low=0,
-        high=100000,
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class Config:
     """Everything that the daemon is told."""
 
@@ -414,7 +404,6 @@ class Config:
     events: EventsConfig = field(default_factory=EventsConfig)
     access: AccessConfig = field(default_factory=AccessConfig)
     history: HistoryConfig = field(default_factory=HistoryConfig)
-    metrics: MetricsConfig = field(default_factory=MetricsConfig)
 
     @property
     def pipeline(self) -> PipelineSettings:

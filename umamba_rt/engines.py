@@ -11,6 +11,7 @@ from umamba_rt.core.estimate import ModelName
 from umamba_rt.core.timebase import RATE_HZ
 from umamba_rt.engine import load_engine
 from umamba_rt.engine.base import Engine
+from umamba_rt.engine.selection import HOW_TO_INSTALL, has_openvino
 from umamba_rt.errors import ConfigError, ConfigProblem
 from umamba_rt.models.shipped import shipped
 
@@ -38,8 +39,7 @@ def checkpoint_path(configured: str, name: ModelName) -> Path | None:
 
 
 def _make(config: Config, name: ModelName, checkpoint: str, seed: int, section: str) -> Engine:
-    path = checkpoint_path(checkpoint, name)
-    engine = load_engine(path, name=name, seed=seed, threads=config.model.threads or None)
+    engine = _loaded(config, name, checkpoint, seed)
     length = config.pipeline.rules.length
     if engine.in_samples != length or engine.rate_hz != RATE_HZ:
         wanted = (engine.in_samples - 1) / engine.rate_hz
@@ -48,17 +48,41 @@ def _make(config: Config, name: ModelName, checkpoint: str, seed: int, section: 
         )
         raise ConfigError(f"[{section}] checkpoint", (problem,))
     engine.warm_up()
-    log = structlog.get_logger()
-    identity = engine.identity
+    _log(config, engine)
+    return engine
+
+
+def _loaded(config: Config, name: ModelName, checkpoint: str, seed: int) -> Engine:
+    if config.model.engine == "fast-cpu" and not has_openvino():
+        expected = f"another ({HOW_TO_INSTALL})"
+        raise ConfigError("[model]", (ConfigProblem("model.engine", "fast-cpu", expected),))
+    return load_engine(
+        checkpoint_path(checkpoint, name),
+        name=name,
+        seed=seed,
+        engine=config.model.engine,
+        threads=config.model.threads or None,
+        half=config.model.half_precision,
+        tell=lambda problem: structlog.get_logger().warning(
+            "engine_failed", name=name, problem=problem
+        ),
+    )
+
+
+def _log(config: Config, engine: Engine) -> None:
+    log, identity = structlog.get_logger(), engine.identity
     log.info(
         "model",
-        name=name,
+        name=identity.name,
         version=identity.version,
         sha256=identity.sha256[:12],
         backend=engine.backend,
     )
+    if config.model.engine == "auto" and not has_openvino() and engine.backend == "torch":
+        log.info("engine_slow", name=identity.name, meaning=HOW_TO_INSTALL)
     if not identity.trained:
         log.warning(
-            "model_untrained", name=name, meaning="random weights: its numbers are no magnitudes"
+            "model_untrained",
+            name=identity.name,
+            meaning="random weights: its numbers are no magnitudes",
         )
-    return engine

@@ -118,7 +118,7 @@ def test_bytes_of_a_v2_magnitude_are_pinned() -> None:
         '"latency":{"data_s":0.75,"processing_ms":0.0},'
         '"model":{"name":"v2","version":"untrained-0","sha256":"'
         + "cd" * 32
-        + '","trained":false}}'
+        + '","trained":false,"engine":""}}'
     )
 
 
