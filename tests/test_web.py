@@ -205,6 +205,19 @@ def test_other_pages_are_not_found_and_the_first_one_names_all(daemon_with_data:
         assert get(address, page)[0] == 200
 
 
+def test_runbook_tells_of_every_metric_and_of_no_other(daemon_with_data: Case) -> None:
+    _, address, before = daemon_with_data
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"^\| `(umamba_rt_\w+)` \|", text, re.MULTILINE))
+    families = [*before.values(), *scrape(address).values()]
+    names = {name + "_total" * (kind == "counter") for name, kind in map(name_and_type, families)}
+    assert {name for name in names if name.startswith("umamba_rt_")} == told
+
+
+def name_and_type(family: Metric) -> tuple[str, str]:
+    return family.name, family.type
+
+
 def expressions(tree: Any) -> Iterator[str]:
     """Every ``expr`` of a tree of JSON."""
     if isinstance(tree, dict):

@@ -12,10 +12,10 @@ from umamba_rt.core.pipeline import Outcome
 from umamba_rt.errors import RecordError
 from umamba_rt.figures import Figures
 from umamba_rt.ingest import Ingest
-from umamba_rt.io.log import RateLimit
 from umamba_rt.io.publisher import Publisher
 from umamba_rt.io.seedlink import SeedLinkReader
 from umamba_rt.overview import Overview
+from umamba_rt.rate_limit import RateLimit
 from umamba_rt.resume import Resume
 from umamba_rt.window_queue import Task, WindowQueue, now_ns
 from umamba_rt.wire.message import status_of

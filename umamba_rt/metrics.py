@@ -87,7 +87,8 @@ def _counts(counts: Mapping[str, int]) -> Iterator[Metric]:
             family.add_metric([name.removeprefix(start)], left.pop(name))
         yield family
     for name, n in left.items():
-        yield CounterMetricFamily(_PREFIX + name, f"{name} of the heartbeat.", n)
+        text = f"The heartbeat's {name}; docs/operations.md says more."
+        yield CounterMetricFamily(_PREFIX + name, text, n)
 
 
 def _gauges(scrape: Scrape) -> Iterator[Metric]:

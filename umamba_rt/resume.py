@@ -18,9 +18,9 @@ from umamba_rt.core.timebase import NS_PER_S, index_ns
 from umamba_rt.core.window import Window
 from umamba_rt.delivery import Delivery
 from umamba_rt.io.departures import Departures
-from umamba_rt.io.log import RateLimit
 from umamba_rt.io.publisher import Publisher
 from umamba_rt.io.seedlink import Packet, SeedLinkReader
+from umamba_rt.rate_limit import RateLimit
 from umamba_rt.state_directory import StateDirectory
 from umamba_rt.wire.message import Magnitude
 

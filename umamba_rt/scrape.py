@@ -88,7 +88,7 @@ class Scrape:
 
 
 class Scraper:
-    """Takes a ``Scrape`` of a running daemon; 2,000 sensors cost its event loop some 5 ms.
+    """Takes a ``Scrape`` of a running daemon: 2,000 sensors take 5 ms of its event loop.
 
     Args:
         figures: where the heartbeat's figures come from.

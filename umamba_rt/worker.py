@@ -16,10 +16,12 @@ from umamba_rt.core.preprocess import prepare
 from umamba_rt.core.window import Window
 from umamba_rt.engine.base import Engine
 from umamba_rt.errors import ModelError
+from umamba_rt.rate_limit import RateLimit
 from umamba_rt.window_queue import Task, WindowQueue
 from umamba_rt.wire.message import Magnitude, magnitudes_of
 
 _IDLE_S = 0.2
+_WARN_EVERY_S = 60.0
 # Windows of a model besides the first one in one go: the longest that a window of the first waits
 # for another model. V1 takes 20 ms for eight on two cores.
 _PIECE = 8
@@ -96,6 +98,7 @@ class Worker:
         self._worst_data_latency_s: float | None = None
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="umamba-worker", daemon=True)
+        self._not_finite = RateLimit(_WARN_EVERY_S)
         self._log = structlog.get_logger()
 
     def start(self) -> None:
@@ -202,7 +205,7 @@ class Worker:
                 return
             if message is None:
                 self.counts[WorkReason.NOT_FINITE] += 1
-                self._log.warning("estimate_not_finite", station=str(task.window.group))
+                self._tell_of(task)
             else:
                 self._send_one(task, message)
             left.popleft()
@@ -210,6 +213,11 @@ class Worker:
                 self.counts[WorkReason.ESTIMATED] += 1
                 for backlog in self._backlogs.values():
                     backlog.put(task)
+
+    def _tell_of(self, task: Task) -> None:
+        if (events := self._not_finite.passes()) is not None:
+            station = str(task.window.group)
+            self._log.warning("estimate_not_finite", station=station, events=events)
 
     def _send_one(self, task: Task, message: Magnitude) -> None:
         self._send(message, task.arrived_ns)

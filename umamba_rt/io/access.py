@@ -17,7 +17,7 @@ from umamba_rt.config import Config
 from umamba_rt.config_access import EndpointConfig, is_open
 from umamba_rt.curve import is_key, key_pair
 from umamba_rt.errors import UnavailableError
-from umamba_rt.io.log import RateLimit
+from umamba_rt.rate_limit import RateLimit
 
 # Refuses even if nobody answers for this domain: a socket without its handler lets nobody in.
 _ZAP_DOMAIN = "umamba-rt"

@@ -20,7 +20,7 @@ from pathlib import Path
 import structlog
 
 from umamba_rt.history_page import Page, PageBuilder, PageLimits
-from umamba_rt.io.log import RateLimit
+from umamba_rt.rate_limit import RateLimit
 from umamba_rt.wire.history_record import Entry, decode_records, encode_record
 
 _NAME = re.compile(r"(\d{8})\.([0-9a-f]{1,64})\.(\d{1,19})\.history")

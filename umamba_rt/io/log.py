@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
-import time
 from typing import Literal, TextIO, cast
 
 import structlog
@@ -68,22 +67,3 @@ def configure_logging(form: Literal["auto", "json", "text"], level: Level) -> No
         )
     )
     logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
-
-
-class RateLimit:
-    """Lets one event through in each interval, so that a flood of them is one line."""
-
-    def __init__(self, interval_s: float) -> None:
-        self._interval_s = interval_s
-        self._next_s = 0.0
-        self._held_back = 0
-
-    def passes(self) -> int | None:
-        """None, or once an interval how many events there were since the last one let through."""
-        now_s = time.monotonic()
-        self._held_back += 1
-        if now_s < self._next_s:
-            return None
-        self._next_s = now_s + self._interval_s
-        events, self._held_back = self._held_back, 0
-        return events

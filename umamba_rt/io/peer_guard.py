@@ -22,7 +22,7 @@ import structlog
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
-from umamba_rt.io.log import RateLimit
+from umamba_rt.rate_limit import RateLimit
 
 _EVENTS = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED | zmq.EVENT_CLOSED | zmq.EVENT_MONITOR_STOPPED
 # 700 MB/s make 35 MB in this time.
