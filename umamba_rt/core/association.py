@@ -22,6 +22,7 @@ KM_PER_DEG = 111.19
 _NODES_A_REACH = 15
 _FINER = 5
 _TABLE_KM = 1000
+_KM_S = 6.0  # of P in the upper crust, where stations are near
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,9 @@ def find_source(
     for scale in (step_km, step_km / _FINER):
         around = centre + nodes * scale
         misfits = _misfits(around, sites, onsets_s, reference, owner, len(stations))
-        explained = misfits <= tolerance_s
+        # The nearest node of the coarse grid is half a step off; the finer one decides.
+        allowed_s = tolerance_s + (scale / 2 / _KM_S if scale == step_km else 0.0)
+        explained = misfits <= allowed_s
         counts = explained.sum(axis=1)
         sums = np.where(explained, misfits, 0.0).sum(axis=1)
         best = int(np.lexsort((sums, -counts))[0])
