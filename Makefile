@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check wheel-test audit generated train compare format clean
+.PHONY: demo bench test check wheel-test audit generated train compare format clean
 .DEFAULT_GOAL := test
 
 $(READY): pyproject.toml constraints.txt
@@ -15,6 +15,9 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY) ## the whole path on real recordings: server, daemon, subscriber
 	@$(BIN)/python tools/demo.py
+
+bench: $(READY) ## what is reached, measured here: 40 minutes; writes the tables of docs/benchmarks.md
+	$(BIN)/python tools/benchmark.py --json docs/benchmarks.json --document docs/benchmarks.md
 
 check: $(READY) ## style, types and the one-way rule
 	$(BIN)/ruff check .

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import os
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from tools.benchmark_processes import (
+    Running,
+    config_of,
+    cpu_s,
+    free_port,
+    rss_mib,
+    running,
+    serving,
+)
 from tools.benchmark_stations import Waveforms, write_archive
 from umamba_rt.feed import FeedMessage, Subscriber
 
-TOOLS = Path(__file__).parent
 WINDOW_S = 30
-# Until all stations have sent windows: the window, the longest record, and the daemon's start.
+# Beyond that until all stations send windows: they begin within 4 s, and records last as long.
 SETTLE_S = 15
-_TICKS_HZ = os.sysconf("SC_CLK_TCK")
-_READY_S = 180.0
 
 
 @dataclass(slots=True)
@@ -109,7 +112,7 @@ def run_daemon(
     measured_s: int,
     *,
     with_v1: bool = False,
-    settings: str = "",
+    settle_s: int = SETTLE_S,
 ) -> DaemonRun:
     """Serve synthetic stations live to a daemon and listen to its feed.
 
@@ -118,7 +121,7 @@ def run_daemon(
         stations: how many.
         measured_s: how long to measure after all stations have begun, s.
         with_v1: run V1, too.
-        settings: more lines of configuration.
+        settle_s: time beyond a window's length before the measured one, s.
     """
     models = ["v2", "v1"] if with_v1 else ["v2"]
     run = DaemonRun(stations, models, float(measured_s), load=os.getloadavg()[0])
@@ -126,28 +129,35 @@ def run_daemon(
         scratch = Path(folder)
         archive = scratch / "archive"
         archive.mkdir()
-        length_s = WINDOW_S + SETTLE_S + measured_s + 20
+        length_s = WINDOW_S + settle_s + measured_s + 20
         metadata = write_archive(archive, waveforms, stations, length_s)
-        server_port, feed_port = _free_port(), _free_port()
-        text = _config(scratch, server_port, feed_port, metadata, with_v1=with_v1) + settings
+        server_port, feed_port = free_port(), free_port()
+        text = config_of(
+            scratch,
+            server_port=server_port,
+            feed_port=feed_port,
+            inventory=metadata,
+            with_v1=with_v1,
+        )
         feed = f"tcp://127.0.0.1:{feed_port}"
-        serve = [sys.executable, str(TOOLS / "replay.py"), str(archive), "--live"]
         with (
-            _server([*serve, "--port", str(server_port)]) as server,
-            _daemon(scratch, text, run) as daemon,
+            serving(archive, server_port) as server,
+            running(scratch, text) as daemon,
             Subscriber(feed, timeout_s=1.0) as heard,
         ):
-            _measure(run, daemon, server, heard)
+            run.ready_s, run.engine = daemon.ready_s, daemon.engine
+            _measure(run, daemon, server, heard, settle_s)
     return run
 
 
 def _measure(
     run: DaemonRun,
-    daemon: subprocess.Popen[bytes],
+    daemon: Running,
     server: subprocess.Popen[bytes],
     feed: Subscriber,
+    settle_s: int,
 ) -> None:
-    counts = _listen(feed, daemon, WINDOW_S + SETTLE_S, _Tally())
+    counts = _listen(feed, daemon, WINDOW_S + settle_s, _Tally())
     missed, tally = feed.missed, _Tally()
     before, began_s = _cpu_s(daemon, server), time.monotonic()
     counts_after = _listen(feed, daemon, run.measured_s, tally)
@@ -157,7 +167,7 @@ def _measure(
         name: round((after_s - before_s) / took_s, 3)
         for name, before_s, after_s in zip(names, before, _cpu_s(daemon, server), strict=True)
     }
-    run.rss_mib = _rss_mib(daemon.pid)
+    run.rss_mib = rss_mib(daemon.process.pid)
     run.missed = feed.missed - missed
     run.dropped = _grown(counts, counts_after, "windows_dropped_overload")
     run.dropped_v1 = _grown(counts, counts_after, "windows_dropped_overload_v1")
@@ -170,16 +180,14 @@ def _measure(
     )
 
 
-def _listen(
-    feed: Subscriber, daemon: subprocess.Popen[bytes], for_s: float, tally: _Tally
-) -> dict[str, int]:
+def _listen(feed: Subscriber, daemon: Running, for_s: float, tally: _Tally) -> dict[str, int]:
     """Note all messages for a time; gives the latest heartbeat's counts."""
     counts: dict[str, int] = {}
     ends_s = time.monotonic() + for_s
     while time.monotonic() < ends_s:
         message = feed.receive()
         if message is None:
-            _require_life(daemon)
+            daemon.require_life()
         elif message.topic == "heartbeat":
             counts = message.body["counts"]
         else:
@@ -204,97 +212,6 @@ def _seconds(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-def _config(
-    scratch: Path, server_port: int, feed_port: int, metadata: Path | None, *, with_v1: bool
-) -> str:
-    return f"""
-[[seedlink]]
-server = "127.0.0.1:{server_port}"
-streams = ["*_*"]
-[state]
-directory = "{scratch}/state"
-[stations]
-inventory = "{metadata or ""}"
-[model_v1]
-enabled = {str(with_v1).lower()}
-[query]
-address = ""
-[metrics]
-address = ""
-[publisher]
-address = "tcp://127.0.0.1:{feed_port}"
-high_water_mark = 100000
-"""
-
-
-@contextmanager
-def _server(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    try:
-        if process.stdout is None or not process.stdout.readline().startswith(b"listening"):
-            raise SystemExit("the replay server did not start")
-        yield process
-    finally:
-        process.terminate()
-        process.wait()
-
-
-@contextmanager
-def _daemon(scratch: Path, config: str, run: DaemonRun) -> Iterator[subprocess.Popen[bytes]]:
-    """A daemon that is ready, and how long that took, as systemd would hear it."""
-    (scratch / "daemon.toml").write_text(config, encoding="utf-8")
-    (scratch / "state").mkdir()
-    log = scratch / "daemon.log"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified, log.open("wb") as sink:
-        notified.bind(str(scratch / "notify"))
-        notified.settimeout(_READY_S)
-        began_s = time.monotonic()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "umamba_rt", "run", str(scratch / "daemon.toml")],
-            env={**os.environ, "NOTIFY_SOCKET": str(scratch / "notify")},
-            stderr=sink,
-        )
-        try:
-            while b"READY=1" not in notified.recv(4096):
-                _require_life(process)
-            run.ready_s = round(time.monotonic() - began_s, 2)
-            yield process
-        except (SystemExit, TimeoutError):
-            print(log.read_text(encoding="utf-8")[-4000:], file=sys.stderr)
-            raise
-        finally:
-            process.terminate()
-            process.wait()
-            run.engine = _engine_of(log.read_text(encoding="utf-8"))
-
-
-def _require_life(daemon: subprocess.Popen[bytes]) -> None:
-    if daemon.poll() is not None:
-        raise SystemExit(f"the daemon ended with {daemon.returncode}")
-
-
-def _engine_of(log: str) -> str:
-    """The backend that the log names."""
-    _, _, rest = log.partition('"backend":')
-    return rest.split('"')[1] if rest else ""
-
-
-def _cpu_s(daemon: subprocess.Popen[bytes], server: subprocess.Popen[bytes]) -> list[float]:
+def _cpu_s(daemon: Running, server: subprocess.Popen[bytes]) -> list[float]:
     """Processor time of daemon, server and this process, s."""
-    return [_process_s(daemon.pid), _process_s(server.pid), time.process_time()]
-
-
-def _process_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS_HZ
-
-
-def _rss_mib(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return round(int(status.split("VmRSS:")[1].split()[0]) / 1024, 1)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return [cpu_s(daemon.process.pid), cpu_s(server.pid), time.process_time()]

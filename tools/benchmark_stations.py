@@ -32,7 +32,7 @@ class Waveforms:
 
     Attributes:
         channels: their names, in alphabetical order.
-        samples: shape ``(3, n)``, int32, counts at 100 Hz.
+        samples: shape ``(3, n)``, int32, counts at 100 Hz; to whole counts where they were floats.
     """
 
     channels: tuple[SourceId, ...]
@@ -79,16 +79,15 @@ def _whole_sensors(
 def _is_whole(segments: list[Segment]) -> bool:
     count = sum(len(one.samples) for one in segments)
     span_ns = segments[-1].end_ns - segments[0].start_ns
-    is_integer = all(one.samples.dtype == np.int32 for one in segments)
     return (
-        is_integer
-        and all(one.rate_hz == RATE_HZ for one in segments)
+        all(one.rate_hz == RATE_HZ for one in segments)
         and abs(span_ns - (count - 1) * NS_PER_S // RATE_HZ) < NS_PER_S // RATE_HZ
     )
 
 
 def _from(segments: list[Segment], begin_ns: int) -> NDArray[np.int32]:
-    samples = np.concatenate([one.samples for one in segments]).astype(np.int32)
+    joined = np.concatenate([one.samples for one in segments])
+    samples: NDArray[np.int32] = np.rint(joined).astype(np.int32)
     return samples[round((begin_ns - segments[0].start_ns) * RATE_HZ / NS_PER_S) :]
 
 
