@@ -24,12 +24,12 @@ from umamba_rt.core.ids import SourceId
 from umamba_rt.core.pipeline import Pipeline, PipelineSettings
 from umamba_rt.core.segment import Segment
 from umamba_rt.core.timebase import NS_PER_S
-from umamba_rt.daemon import _cancel
 from umamba_rt.feed import FeedMessage, Subscriber
 from umamba_rt.ingest import DataClock, Ingest
 from umamba_rt.models import UMambaV2
 from umamba_rt.models.checkpoint import save
 from umamba_rt.models.facts import CheckpointFacts, Preprocessing
+from umamba_rt.reader_tasks import cancel
 from umamba_rt.wire.record import ReplayRecord, pack_segment
 from umamba_rt.wire.schemas import KINDS, schema
 
@@ -353,7 +353,7 @@ def test_task_that_swallows_a_cancellation_is_cancelled_again() -> None:
         task = asyncio.create_task(stubborn())
         await asyncio.sleep(0)
         async with asyncio.timeout(10):
-            await _cancel([task])
+            await cancel([task])
         return task.cancelled()
 
     assert asyncio.run(run())

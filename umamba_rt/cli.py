@@ -219,6 +219,7 @@ def _run(options: argparse.Namespace) -> int:
     asked = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: asked.set())
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what it asks for is about to be read anyway
     from umamba_rt.commands.run import run
 
     return run(options.config, asked.is_set)

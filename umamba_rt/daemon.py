@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -18,10 +19,11 @@ from umamba_rt.errors import ModelError
 from umamba_rt.io.notify import notify
 from umamba_rt.io.publisher import Publisher
 from umamba_rt.parts import Parts
+from umamba_rt.reader_tasks import ReaderTasks, cancel
+from umamba_rt.reload import Reloader, Sources
 from umamba_rt.status_line import StatusLine
 from umamba_rt.supervision import Deaths, Watchdog, feeding_interval_s
 
-_CANCEL_AGAIN_S = 0.2
 _SPARE_THREADS = 8
 
 
@@ -33,9 +35,19 @@ class Daemon:
     """
 
     def __init__(
-        self, config: Config, engines: Sequence[Engine], inventory: Inventory = EMPTY
+        self,
+        config: Config,
+        engines: Sequence[Engine],
+        inventory: Inventory = EMPTY,
+        sources: Sources | None = None,
     ) -> None:
         """Make the parts and bind their sockets; everything else begins with ``run``.
+
+        Args:
+            config: what is asked for.
+            engines: the models, in the order of their priority.
+            inventory: what is known of the channels.
+            sources: where SIGHUP gets all three anew; None: it does nothing.
 
         Raises:
             UnavailableError: see ``Parts``.
@@ -49,6 +61,9 @@ class Daemon:
             on_failure=self._worker_died,
             on_turn=self._watchdog.worker_turned,
         )
+        self._reads = ReaderTasks(self._parts.readers, self._parts.intake.read)
+        self._reloader = Reloader(self._parts, self._reads, sources) if sources else None
+        self._asked_to_reload = asyncio.Event()
         self._failure: ModelError | None = None
         self._log = structlog.get_logger()
 
@@ -74,12 +89,12 @@ class Daemon:
         parts.room.open()
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._stop.set)
+        self._loop.add_signal_handler(signal.SIGHUP, self._asked_to_reload.set)
         if asked_to_end():
             self._stop.set()
         parts.worker.start()
-        tasks = [asyncio.create_task(parts.intake.read(reader)) for reader in parts.readers]
-        services = [self._beat, self._turn, *parts.services]
-        tasks += [asyncio.ensure_future(service()) for service in services]
+        services = [self._reads.run, self._beat, self._turn, self._reload, *parts.services]
+        tasks = [asyncio.ensure_future(service()) for service in services]
         stopped = asyncio.create_task(self._stop.wait())
         notify(f"READY=1\nSTATUS=feed at {parts.publisher.address}")
         self._log.info("ready", feed=parts.publisher.address, mode=parts.config.run.mode)
@@ -91,17 +106,30 @@ class Daemon:
             await self._end([*tasks, stopped])
         return 0 if self._failure is None else self._failure.exit_status
 
+    async def _reload(self) -> None:
+        """Reload at each SIGHUP until cancelled."""
+        while True:
+            await self._asked_to_reload.wait()
+            self._asked_to_reload.clear()
+            # Source: sd_notify(3): CLOCK_MONOTONIC tells this reload from an earlier one.
+            notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+            if self._reloader:
+                await self._reloader.reload()
+            notify("READY=1")
+
     def stop(self) -> None:
         """Ask the run to end; to be called from the event loop's thread."""
         self._stop.set()
 
     async def _end(self, tasks: Sequence[asyncio.Task[Any]]) -> None:
         notify("STOPPING=1")
-        await _cancel(tasks)
+        await cancel(tasks)
         parts, drain_s = self._parts, self._parts.config.run.drain_s
         if not parts.live and not parts.resume and self._failure is None:
             await parts.intake.finish(drain_s)  # with positions, the next run gets these again
         await asyncio.to_thread(parts.worker.stop, drain_s)
+        for message in parts.events.finish() if parts.events else ():
+            parts.publisher.send(message)
         parts.figures.left_at_end += len(parts.queue)
         parts.publisher.send(parts.figures.heartbeat())
         if parts.resume:
@@ -137,16 +165,3 @@ class Daemon:
             return
         self._log.warning("worker_restarted", reason=str(error), deaths=self._deaths.total)
         self._parts.worker.restart()
-
-
-async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
-    """Cancel tasks until each has ended.
-
-    Once is not enough: before Python 3.12 ``asyncio.wait_for``, which the SeedLink client waits
-    with, swallows a cancellation that comes in the same turn as its data.
-    """
-    pending = set(tasks)
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_S)

@@ -20,6 +20,7 @@ from umamba_rt.delivery import Delivery
 from umamba_rt.io.departures import Departures
 from umamba_rt.io.publisher import Publisher
 from umamba_rt.io.seedlink import Packet, SeedLinkReader
+from umamba_rt.io.server_positions import ServerPositions
 from umamba_rt.rate_limit import RateLimit
 from umamba_rt.state_directory import StateDirectory
 from umamba_rt.wire.message import Magnitude
@@ -106,6 +107,11 @@ class Resume:
         self._departures.start()
         return self._delivery.send_magnitude
 
+    def adopt(self, config: Config) -> list[ServerPositions]:
+        """Go by another configuration; gives the positions of its servers' streams, all empty."""
+        self._config = config
+        return self._directory.positions(config)
+
     def hand(self, windows: Sequence[Window]) -> None:
         """Note windows that go to the models."""
         self._delivery.hand(windows)
@@ -118,9 +124,8 @@ class Resume:
     async def run(self) -> None:
         """Save until cancelled; at once for the first stream that begins."""
         await self._begun.wait()
-        interval_s = self._config.state.interval_s
         while True:
-            started_s = time.monotonic()
+            started_s, interval_s = time.monotonic(), self._config.state.interval_s
             await self.save()
             await asyncio.sleep(max(0.0, started_s + interval_s - time.monotonic()))
 

@@ -17,6 +17,7 @@ from umamba_rt.daemon import Daemon
 from umamba_rt.engines import make_engines
 from umamba_rt.errors import ConfigError, ConfigProblem
 from umamba_rt.io.log import configure_logging
+from umamba_rt.reload import Sources
 
 
 def run(path: Path, asked_to_end: Callable[[], bool]) -> int:
@@ -36,7 +37,8 @@ def run(path: Path, asked_to_end: Callable[[], bool]) -> int:
         structlog.get_logger().warning("inventory", note=note)
     with locating(path, os.environ):
         engines = make_engines(config)
-    daemon = Daemon(config, engines, inventory)
+    sources = Sources(lambda: load_runnable(path), make_engines, load_inventory)
+    daemon = Daemon(config, engines, inventory, sources)
     loop = asyncio.new_event_loop()
     status = loop.run_until_complete(daemon.run(asked_to_end))
     sys.stdout.flush()

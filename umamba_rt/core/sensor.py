@@ -84,6 +84,11 @@ class Sensor:
         """Cut no window up to the one that starts at grid index ``first``: an earlier run did."""
         self._schedule.resume_after(first)
 
+    def adopt(self, rules: SensorRules, inventory: Inventory, roster: Roster | None) -> None:
+        """Go by other rules, of the same windows and the same ring."""
+        self._rules, self._inventory, self._roster, self._frame = rules, inventory, roster, None
+        self._schedule.adopt(rules.window)
+
     def accept(self, segment: Segment, now_ns: int) -> Cut | None:
         """Place a segment and cut what it makes due.
 

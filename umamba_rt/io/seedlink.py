@@ -19,6 +19,7 @@ from umamba_rt.io.position import Receipt
 from umamba_rt.io.seedlink_client import client_of, failure_of, refuse_other_servers
 from umamba_rt.io.server_buffer import extents_v3, extents_v4
 from umamba_rt.io.server_positions import ServerPositions
+from umamba_rt.io.takeover import origin_of
 from umamba_rt.wire.seedlink_commands import V3_NUMBER_BITS
 
 # Added to the idle timeout for the guard around each read: the client's own check comes first,
@@ -65,6 +66,9 @@ class SeedLinkReader:
     After each packet the client remembers its sequence number, and asks for the next one when it
     connects again. What a restarted process asks for is another matter, and lies further back: see
     ``positions``.
+
+    Attributes:
+        has_handed_out: whether a packet is with the caller, who has not come back for the next.
     """
 
     def __init__(self, config: SeedLinkConfig, positions: ServerPositions | None = None) -> None:
@@ -75,6 +79,8 @@ class SeedLinkReader:
         """
         self.counts = ReaderCounts()
         self.connected = False
+        self.has_handed_out = False
+        self._leaving = False
         stations = [stream.partition(":")[0] for stream in config.streams]
         self.positions = positions or ServerPositions(stations, 0, None)
         self._config = config
@@ -85,6 +91,11 @@ class SeedLinkReader:
         self._client = client_of(config)
         if self._login is not None and not config.tls:
             self._log.warning("seedlink_login_unencrypted", hint="tls = true")
+
+    @property
+    def config(self) -> SeedLinkConfig:
+        """What it was made from."""
+        return self._config
 
     @property
     def server(self) -> str:
@@ -104,6 +115,21 @@ class SeedLinkReader:
             time = None if position.time_ns is None else rfc3339(position.time_ns)
             self._client.resume_behind(station, position.sequence, time)
         return len(self.positions.recovered)
+
+    def leave(self) -> None:
+        """Hand out no further packet; the one at the caller's is the last."""
+        self._leaving = True
+
+    def take_over(self, former: SeedLinkReader) -> None:
+        """Go on where another reader of the same server has ended; nothing is lost in between."""
+        self.positions.take_over(former.positions)
+        latest = former._client.latest()
+        sequences = {station: sequence for station, (sequence, _) in latest.items()}
+        for stream in self._config.streams:
+            station = stream.partition(":")[0]
+            origin = origin_of(station, sequences)
+            if origin is not None:
+                self._client.resume_behind(station, *latest[origin])
 
     def note(self, packet: Packet, segment: Segment | None, now_ns: int) -> bool:
         """Note what became of a packet; True where it is the first one of a stream.
@@ -128,18 +154,22 @@ class SeedLinkReader:
 
     async def packets(self) -> AsyncIterator[Packet]:
         """Read until cancelled; a failure is logged, and followed by a pause and a new try."""
-        while True:
+        while not self._leaving:
             try:
                 await self._connect()
                 async for packet in self._read():
+                    self.has_handed_out = True
                     yield packet
+                    self.has_handed_out = False
+                    if self._leaving:
+                        return
                 self._log.warning("seedlink_closed", reason="the server closed the connection")
             except ServerError as error:
                 self.counts.failures += 1
                 self.counts.last_failure = error.reason
                 self._log.warning("seedlink_failed", reason=error.reason)
             finally:
-                self.connected = False
+                self.connected = self.has_handed_out = False
                 await self._close()
             await self._pause()
 

@@ -71,6 +71,10 @@ class TolerantSeedLink(AsyncSeedLink):
             if stream.station_id == station:
                 stream.seqnum, stream.timestamp = sequence, timestamp
 
+    def latest(self) -> dict[str, tuple[int | None, str | None]]:
+        """The latest packet of each stream: its number and its time; None before any."""
+        return {one.station_id: (one.seqnum, one.timestamp) for one in self._streams}
+
     def _timeout_scope(self) -> AbstractAsyncContextManager[None]:
         """No limit for a whole negotiation: hundreds of stations take their time.
 

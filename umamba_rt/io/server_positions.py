@@ -13,6 +13,7 @@ from umamba_rt.errors import StateError
 from umamba_rt.io.position import Receipt, ResumePoint
 from umamba_rt.io.server_buffer import Extent, misplaced
 from umamba_rt.io.statefile import Position, StateFile, set_aside
+from umamba_rt.io.takeover import origin_of
 
 
 class ServerPositions:
@@ -66,6 +67,19 @@ class ServerPositions:
                 self._refuse(station, "future", detail)
             elif max_age_ns is not None and position.time_ns < now_ns - max_age_ns:
                 self._refuse(station, "too-old", detail)
+
+    def take_over(self, former: ServerPositions) -> None:
+        """Go on with the positions of another selection of the same server's streams."""
+        sequences = {
+            station: point.position.sequence if point.position else None
+            for station, point in former._points.items()
+        }
+        for station in self._points:
+            if station in former._points:
+                self._points[station] = former._points[station]
+            elif (origin := origin_of(station, sequences)) is not None:
+                position = former._points[origin].position
+                self._points[station] = ResumePoint(self._hold_ns, position)
 
     def check(self, extents: Iterable[Extent]) -> list[str]:
         """Hold the recovered positions against what the server still has.

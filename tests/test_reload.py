@@ -1,0 +1,155 @@
+"""reload.py: SIGHUP to the real process, and what a new configuration means."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import Daemon, free_port, records_of, running_daemon
+from tests.test_daemon import collect, config, replay, wait_for_feed
+from tests.test_resume import keys
+from umamba_rt.config import Config
+from umamba_rt.config_file import parse
+from umamba_rt.feed import FeedMessage, Subscriber
+from umamba_rt.models.checkpoint import save
+from umamba_rt.models.facts import CheckpointFacts, Preprocessing
+from umamba_rt.models.seeded import untrained
+from umamba_rt.reload import LIVE, plan
+
+
+def weights(path: Path, seed: int) -> None:
+    """Put other random weights where a checkpoint is, in one step."""
+    model = untrained("v2", seed)
+    beside = path.with_suffix(".new")
+    save(beside, model, CheckpointFacts("v2", f"{seed}", False, Preprocessing.of(model.config)))
+    beside.replace(path)
+
+
+def events(daemon: Daemon, name: str) -> list[dict[str, Any]]:
+    """What the daemon has logged under a name."""
+    lines = [json.loads(line) for line in daemon.log().splitlines() if line.startswith("{")]
+    return [line for line in lines if line["event"] == name]
+
+
+def reload(daemon: Daemon, text: str) -> None:
+    """Another configuration, SIGHUP, and READY again."""
+    (daemon.log_path.parent / "daemon.toml").write_text(text, encoding="utf-8")
+    daemon.process.send_signal(signal.SIGHUP)
+    assert "MONOTONIC_USEC=" in daemon.wait_notified("RELOADING=1")
+    daemon.wait_notified("READY=1")
+
+
+def stations_of(messages: list[FeedMessage]) -> Counter[str]:
+    """How many windows of each station were sent."""
+    return Counter(topic.split(".")[3] for topic, _ in keys(messages).elements())
+
+
+def test_reload_in_the_midst_costs_no_window_and_doubles_none(tmp_path: Path) -> None:
+    """Other weights, a second station, and a second server come while the first one sends."""
+    two = [*records_of("AA_ONE", 130), *records_of("AA_TWO", 130, seed=1)]
+    both = sorted(two, key=lambda one: (one.end_ns, str(one.source_id)))
+    third = records_of("AA_THREE", 130, seed=3)
+    ports, address = (free_port(), free_port()), f"ipc://{tmp_path}/feed"
+    checkpoint = tmp_path / "weights.safetensors"
+    weights(checkpoint, 1)
+    more = f'[state]\ndirectory = "{tmp_path / "state"}"\n[model]\ncheckpoint = "{checkpoint}"\n'
+    first = config(ports[0], address, more=more).replace('["*_*"]', '["AA_ONE"]')
+    second = first.replace('["AA_ONE"]', '["AA_*"]').replace("= 0.2\n[state]", "= 0.1\n[state]")
+    server = f'[[seedlink]]\nserver = "127.0.0.1:{ports[1]}"\nstreams = ["*_*"]\n'
+    messages: list[FeedMessage] = []
+    with (
+        running_daemon(tmp_path, first) as daemon,
+        Subscriber(address, timeout_s=0.5) as feed,
+        ExitStack() as stack,
+    ):
+        wait_for_feed(feed)
+        for port, served in zip(ports, (both, third), strict=True):
+            folder = tmp_path / str(port)
+            folder.mkdir()
+            words = ["--speed", "20", "--linger", "60"]
+            stack.enter_context(replay(folder, served, port, *words))
+        messages += collect(feed, 20)
+        weights(checkpoint, 2)
+        reload(daemon, second + server)
+        reload(daemon, second.replace('["AA_*"]', "[5]"))
+        while (stations := stations_of(messages))["ONE"] < 100 or not stations["THREE"]:
+            messages += collect(feed, 1)
+        assert daemon.end() == 0
+    sent = keys(messages)
+    assert set(sent.values()) == {1}
+    stations = stations_of(messages)
+    assert stations["ONE"] == 100
+    assert stations["TWO"] > 0
+    used = [one.body["model"]["sha256"] for one in messages if "model" in one.body]
+    assert len(set(used)) == 2
+    assert used == sorted(used, key=used.index)  # never back to the old ones
+    (found,) = events(daemon, "reloaded")
+    assert found["model_swapped"]
+    assert set(found["applied"]) == {"seedlink", "run.heartbeat_s"}
+    (refused,) = events(daemon, "reload_refused")
+    assert "streams" in refused["reason"]
+
+
+def test_what_cannot_be_applied_is_said_by_key_and_what_cannot_be_used_refused(
+    tmp_path: Path,
+) -> None:
+    """A checkpoint that is no checkpoint, a key that needs a restart, then a good one."""
+    address = f"ipc://{tmp_path}/feed"
+    text = config(free_port(), address, more="[quality]\nmin_timing_quality = 1\n")
+    with running_daemon(tmp_path, text) as daemon:
+        daemon.wait_notified("READY=1")
+        (tmp_path / "bad.safetensors").write_bytes(b"no weights")
+        reload(daemon, text + f'[model]\ncheckpoint = "{tmp_path / "bad.safetensors"}"\n')
+        assert "bad.safetensors" in events(daemon, "reload_refused")[0]["reason"]
+        changed = text.replace("quality = 1", "quality = 2") + "[window]\nhop_s = 2.0\nfill='zero'"
+        reload(daemon, changed)
+        assert events(daemon, "reloaded")[0]["applied"] == ["quality.min_timing_quality"]
+        waiting = events(daemon, "reload_needs_restart")[0]["keys"]
+        assert set(waiting) == {"window.hop_s", "window.fill"}
+        shutil.move(tmp_path / "daemon.toml", tmp_path / "away.toml")
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_notified("READY=1")
+        assert len(events(daemon, "reload_refused")) == 2
+        assert daemon.end() == 0
+
+
+def test_every_live_key_is_one_of_the_configuration() -> None:
+    names = {"seedlink"}
+    for section in fields(Config):
+        value = getattr(Config(), section.name)
+        if not isinstance(value, tuple):
+            names |= {f"{section.name}.{one.name}" for one in fields(value)}
+    assert names >= LIVE
+
+
+@pytest.mark.parametrize(
+    ("text", "applied", "waiting"),
+    [
+        ("", (), ()),
+        ("[quality]\nwithhold = ['clipped']", ("quality.withhold",), ()),
+        ("[window]\nmax_gap_s = 0.2", ("window.max_gap_s",), ()),
+        (
+            "[window]\nmax_gap_s = 0.2\nmax_wait_s = 5.0",
+            (),
+            ("window.max_wait_s", "window.max_gap_s"),
+        ),
+        ("[run]\nmode = 'replay'", (), ("run.mode",)),
+        ("[model_v1]\nenabled = true", (), ("model_v1.enabled",)),
+    ],
+)
+def test_section_is_applied_as_a_whole_or_waits(
+    text: str, applied: tuple[str, ...], waiting: tuple[str, ...]
+) -> None:
+    old = parse("", {}, where="test")
+    found = plan(old, parse(text, {}, where="test"))
+    assert found.applied == applied
+    assert set(found.waiting) == set(waiting)
+    assert (found.config == old) == (not applied)
