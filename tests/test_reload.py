@@ -81,7 +81,7 @@ def test_reload_in_the_midst_costs_no_window_and_doubles_none(tmp_path: Path) ->
         reload(daemon, second + server)
         reload(daemon, second.replace('["AA_*"]', "[5]"))
         while (stations := stations_of(messages))["ONE"] < 100 or not stations["THREE"]:
-            messages += collect(feed, 1)
+            messages += collect(feed, 1, 10)
         assert daemon.end() == 0
     sent = keys(messages)
     assert set(sent.values()) == {1}
