@@ -67,6 +67,7 @@ class Subscriber(Counts, ClientSocket):
         wanted = topics or [""]
         place = query_address_of(address, query_address)
         self._follower = Follower(wanted, start, recovers=bool(place), check_s=check_s)
+        self._query: QueryClient | None = None
         self._timeout_s = float("inf") if timeout_s is None else timeout_s
         context = zmq.Context()
         self._socket = prepared(context.socket(zmq.SUB), keys)
@@ -74,7 +75,6 @@ class Subscriber(Counts, ClientSocket):
             self._socket.set_string(zmq.SUBSCRIBE, topic)
         super().__init__(context, self._socket, address)
         answer_s = min(ANSWER_S, max(LEAST_ANSWER_S, self._timeout_s))
-        self._query: QueryClient | None = None
         if place:
             try:
                 self._query = QueryClient(place, timeout_s=answer_s, keys=keys)
