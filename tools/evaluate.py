@@ -148,8 +148,65 @@ def _evaluate_replay(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def evaluate_events(argv: list[str]) -> int:
+    """Set the network events of a replay against a catalogue; prints the report."""
+    parser = Parser(
+        prog="evaluate.py events",
+        description="Which earthquakes of a catalogue a replay's network events are, and how soon.",
+    )
+    parser.add_argument(
+        "events", type=Path, help="EVENTS.jsonl of tools/replay.py --direct --events"
+    )
+    parser.add_argument("--catalogue", type=Path, required=True, metavar="FILE", help="QuakeML")
+    parser.add_argument("--inventory", type=Path, required=True, metavar="FILE", help="StationXML")
+    parser.add_argument("--start", type=time_ns, metavar="TIME", help="of the replay (first event)")
+    parser.add_argument("--end", type=time_ns, metavar="TIME", help="of the replay (last event)")
+    parser.add_argument(
+        "--tuned-until", type=time_ns, metavar="TIME", help="tell the time before this apart"
+    )
+    parser.add_argument(
+        "--min-magnitude", type=float, default=2.5, metavar="M", help="(%(default)g)"
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="for the report")
+    arguments = parser.parse_args(argv)
+    return guarded("evaluate.py", lambda: _evaluate_events(arguments))
+
+
+def _evaluate_events(arguments: argparse.Namespace) -> int:
+    from umamba_rt.errors import UnavailableError
+    from umamba_rt.io.stationxml import read_inventory
+    from umamba_rt.training import event_report
+    from umamba_rt.training.catalogue import read_catalogue
+    from umamba_rt.training.event_evaluation import EventEvaluation, read_events
+
+    told = read_events(arguments.events)
+    if not told:
+        raise UnavailableError(str(arguments.events), "no network event in it")
+    catalogue = read_catalogue(arguments.catalogue)
+    joined = EventEvaluation(told, catalogue.events, read_inventory(arguments.inventory))
+    start_ns = arguments.start if arguments.start is not None else told[0].onset_ns
+    end_ns = arguments.end if arguments.end is not None else told[-1].onset_ns + 1
+    spans = {"all": (start_ns, end_ns)}
+    if arguments.tuned_until is not None:
+        spans["tuned on"] = (start_ns, arguments.tuned_until)
+        spans["not tuned on"] = (arguments.tuned_until, end_ns)
+    parts = {name: joined.figures(*span, arguments.min_magnitude) for name, span in spans.items()}
+    text = event_report.markdown(parts)
+    try:
+        arguments.output.mkdir(parents=True, exist_ok=True)
+        (arguments.output / "events.md").write_text(text, encoding="utf-8")
+        (arguments.output / "events.json").write_text(event_report.to_json(parts), encoding="utf-8")
+    except OSError as error:
+        raise UnavailableError(str(arguments.output), error.strerror or str(error)) from error
+    print(text, end="")
+    return 0
+
+
 # What else can be evaluated, by the first word of the command line.
-VERBS: Mapping[str, Callable[[list[str]], int]] = {"replay": evaluate_replay}
+VERBS: Mapping[str, Callable[[list[str]], int]] = {
+    "replay": evaluate_replay,
+    "events": evaluate_events,
+}
 
 
 def main(argv: list[str] | None = None) -> int:
