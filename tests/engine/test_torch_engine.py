@@ -142,13 +142,3 @@ def test_two_models_run_at_once_in_two_threads() -> None:
         assert len(outputs) == 5
         for output in outputs:
             np.testing.assert_allclose(output.magnitude, want, rtol=1e-5, atol=1e-5)
-
-
-@pytest.mark.cuda
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_cuda_gives_the_numbers_of_the_cpu() -> None:
-    model, batch = untrained("v2"), windows(4)
-    found = TorchEngine(model, device="cuda").run(ModelInput(batch)).magnitude
-    np.testing.assert_allclose(
-        found, TorchEngine(model).run(ModelInput(batch)).magnitude, rtol=1e-3, atol=1e-3
-    )

@@ -56,7 +56,7 @@ def make(
         return plain()
     try:
         if backend == "cuda":
-            fast = _cuda_engine(_model(checkpoint, name, seed))
+            fast = _cuda_engine(checkpoint, name, seed, half=half)
         else:
             fast = _fast_cpu_engine(checkpoint, name, seed, threads, half=half)
     except UmambaRtError:
@@ -98,10 +98,10 @@ def _torch_engine(
     return TorchEngine(_model(checkpoint, name, seed), threads=threads)
 
 
-def _cuda_engine(model: Model) -> Engine:
-    from umamba_rt.engine.torch_engine import TorchEngine
+def _cuda_engine(checkpoint: Path | None, name: ModelName, seed: int, *, half: bool) -> Engine:
+    from umamba_rt.engine.cuda_engine import CudaEngine
 
-    return TorchEngine(model, device="cuda")
+    return CudaEngine(_model(checkpoint, name, seed), half=half)
 
 
 def _model(checkpoint: Path | None, name: ModelName, seed: int) -> Model:

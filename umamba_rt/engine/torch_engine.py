@@ -1,4 +1,4 @@
-"""The engine that runs the torch model itself, on the CPU or on CUDA."""
+"""The engine that runs the torch model itself on the CPU: the plain one."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ class TorchEngine:
 
     Args:
         model: with an identity; it is copied, and the copy put into eval mode.
-        device: ``cpu`` or a CUDA device.
-        threads: on the CPU, how many windows are worked on at once; torch's own number if None.
+        threads: how many windows are worked on at once; torch's own number if None.
 
     Raises:
         ModelError: the model has no identity.
@@ -31,7 +30,7 @@ class TorchEngine:
 
     backend = "torch"
 
-    def __init__(self, model: Model, *, device: str = "cpu", threads: int | None = None) -> None:
+    def __init__(self, model: Model, *, threads: int | None = None) -> None:
         if model.identity is None:
             raise ModelError("a model without identity: neither loaded nor seeded")
         self.identity: ModelIdentity = about(model.identity, self.backend)
@@ -41,11 +40,9 @@ class TorchEngine:
         self.rate_hz = model.config.sampling_rate
         self._readout = model.config.readout if isinstance(model.config, V1Config) else None
         self._components = model.config.in_channels
-        self._device = torch.device(device)
-        self._model = folded(model).to(self._device)
+        self._model = folded(model)
         self._threads = torch.get_num_threads() if threads is None else threads
-        on_cpu = self._device.type == "cpu"
-        self._pool = one_torch_thread_each(self._threads) if on_cpu else None
+        self._pool = one_torch_thread_each(self._threads)
 
     def run(self, batch: ModelInput) -> BatchOutput:
         """Estimate the magnitudes of preprocessed windows; see `Engine.run`."""
@@ -57,16 +54,13 @@ class TorchEngine:
         if self.amplitude_features and batch.amplitude is not None:
             require("amplitude", batch.amplitude, (len(batch), N_AMPLITUDE))
             inputs.append(torch.tensor(batch.amplitude))
-        if self._pool is None:
-            return self._output(self._infer(*inputs))
         size = part_size(len(batch), self._threads)
         parts = [torch.split(x, size) for x in inputs]
         return self._output(np.concatenate(list(self._pool.map(self._infer, *parts))))
 
     def _infer(self, *inputs: torch.Tensor) -> Float32Array:
         with torch.inference_mode():  # a setting of the thread, not of the process
-            there = [x.to(self._device) for x in inputs]
-            values: Float32Array = self._model(*there).cpu().numpy()
+            values: Float32Array = self._model(*inputs).numpy()
         return values
 
     def _output(self, values: Float32Array) -> BatchOutput:
