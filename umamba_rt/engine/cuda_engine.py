@@ -74,6 +74,7 @@ class CudaEngine:
             raise ModelError("a model without identity: neither loaded nor seeded")
         config = model.config
         self.identity = about(model.identity, self.backend)
+        self.errors = model.errors
         self.norm = config.norm
         self.amplitude_features = config.amplitude_features
         self.in_samples = config.in_samples
@@ -143,7 +144,7 @@ class _Stream:
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        self._stream = torch.cuda.Stream()
+        self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         self._done = torch.cuda.Event()  # type: ignore[no-untyped-call]
         self._pool = torch.cuda.graph_pool_handle()
         self._graphs: dict[int, _Captured] = {}
