@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from umamba_rt.core.estimate import BatchOutput, ModelIdentity
+from umamba_rt.core.evolution import STEP, decimated, settled_s
 from umamba_rt.core.ids import EMPTY_LOCATION, GroupId
 from umamba_rt.core.quality import Quality
 from umamba_rt.core.state import StateChange
 from umamba_rt.core.timebase import NS_PER_S, RATE_HZ, index_ns, rfc3339
 from umamba_rt.core.window import Window
 
-# V1 gives a value for each sample; ten a second show the same curve in a tenth of the bytes.
-EVOLUTION_STEP = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +40,13 @@ class Evolution:
         t0: time of the first value, RFC 3339.
         dt_s: from one value to the next, s.
         values: magnitude units.
+        settled_s: time in the window from which on the curve keeps to its last value, s.
     """
 
     t0: str
     dt_s: float
     values: list[float]
+    settled_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +183,7 @@ def magnitudes_of(
                 window_start=rfc3339(window.start_ns),
                 window_end=rfc3339(window.end_ns),
                 magnitude=float(output.magnitude[position]),
-                uncertainty=None,
+                uncertainty=_uncertainty(output, position),
                 revision=window.revision,
                 quality=window.quality,
                 latency=Latency(data_s=round(latency_ns / NS_PER_S, 6), processing_ms=0.0),
@@ -192,6 +193,10 @@ def magnitudes_of(
             )
         )
     return messages
+
+
+def _uncertainty(output: BatchOutput, position: int) -> float | None:
+    return None if output.uncertainty is None else round(float(output.uncertainty[position]), 3)
 
 
 def _triggers(window: Window) -> list[TriggerTimes] | None:
@@ -208,5 +213,6 @@ def _triggers(window: Window) -> list[TriggerTimes] | None:
 def _evolution(window: Window, output: BatchOutput, position: int) -> Evolution | None:
     if output.evolution is None:
         return None
-    values = [round(float(value), 4) for value in output.evolution[position, ::EVOLUTION_STEP]]
-    return Evolution(rfc3339(window.start_ns), EVOLUTION_STEP / RATE_HZ, values)
+    curve = output.evolution[position]
+    start = rfc3339(window.start_ns)
+    return Evolution(start, STEP / RATE_HZ, decimated(curve), settled_s(curve))
