@@ -123,3 +123,19 @@ def test_addresses_take_no_password(section: str) -> None:
     text = "\n".join(told("", variables))
     assert '"tcp://[hidden]@127.0.0.1:5560"' in text
     assert SECRET not in text
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:5562", "[::]:5562", "myhost:5562"])
+def test_metrics_beyond_the_loopback_are_asked_for_by_name(address: str) -> None:
+    text = f'[metrics]\naddress = "{address}"\n'
+    assert told(text)[0].startswith(f'line 2: metrics.address: found "{address}"')
+    assert parse(text + "insecure_public = true", {}, where="test.toml").metrics.is_open
+
+
+@pytest.mark.parametrize("address", ["", "localhost:5562", "[::1]:0", "127.0.0.2:9"])
+def test_metrics_on_the_loopback_need_no_word(address: str) -> None:
+    assert not parse(f'[metrics]\naddress = "{address}"', {}, where="test.toml").metrics.is_open
+
+
+def test_port_of_metrics_has_a_limit() -> None:
+    assert "a port up to 65535" in told('[metrics]\naddress = "127.0.0.1:70000"')[0]

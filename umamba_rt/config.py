@@ -11,11 +11,12 @@ from typing import Literal, cast, get_args
 
 from umamba_rt.config_access import CURVE, OPEN, AccessConfig
 from umamba_rt.config_events import EventsConfig
+from umamba_rt.config_metrics import MetricsConfig
 from umamba_rt.config_table import key
 from umamba_rt.core.pipeline import PipelineSettings
 from umamba_rt.core.preference import Preference
 from umamba_rt.core.withhold import Defect, WithholdRules
-from umamba_rt.defaults import FEED_ADDRESS, METRICS_ADDRESS, QUERY_ADDRESS
+from umamba_rt.defaults import FEED_ADDRESS, QUERY_ADDRESS
 
 DEFAULT_SEEDLINK_PORT = 18000
 UNTRAINED = "untrained"
@@ -351,24 +352,6 @@ class QueryConfig:
     )
     curve: bool = key(CURVE, False)
     insecure_public: bool = key(OPEN, False)
-
-
-@dataclass(frozen=True, slots=True)
-class MetricsConfig:
-    """Prometheus metrics and health over HTTP: ``/metrics``, ``/healthz``, ``/readyz``."""
-
-    address: str = key(
-        "where to listen; a loopback address, unless the network in front is trusted. Empty: off",
-        METRICS_ADDRESS,
-        pattern=re.compile(r"((\[[0-9A-Fa-f:.]+\]|[^\s@:\[\]]+):\d{1,5})?"),
-        shape="HOST:PORT, [IPv6]:PORT or nothing",
-    )
-    max_stations: int = key(
-        "most sensors with metrics of their own, the first that came; the sums count all",
-        200,
-        low=0,
-        high=100000,
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any
 from umamba_rt.config import Config, SeedLinkConfig
 from umamba_rt.config_access import EndpointConfig, access_contradictions
 from umamba_rt.config_events import event_contradictions
+from umamba_rt.config_metrics import metrics_contradictions
 from umamba_rt.config_origin import ENV_PREFIX, Origins
 from umamba_rt.config_sections import PLAIN, Section, sections
 from umamba_rt.config_table import (
@@ -115,6 +116,7 @@ def _contradictions(config: Config) -> list[ConfigProblem]:
         endpoints["query"] = config.query
     problems += access_contradictions(endpoints, config.access)
     problems += event_contradictions(config.events)
+    problems += metrics_contradictions(config.metrics)
     for index, server in enumerate(config.seedlink):
         if not 0 < server.port < 65536:
             problems.append(

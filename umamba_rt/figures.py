@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from umamba_rt.ingest import Ingest
+from umamba_rt.io.access import Access
 from umamba_rt.io.publisher import Publisher
 from umamba_rt.io.query import QueryEndpoint
 from umamba_rt.io.seedlink import SeedLinkReader
+from umamba_rt.recall import Recall
 from umamba_rt.resume import Resume
 from umamba_rt.window_queue import WindowQueue
 from umamba_rt.wire.message import Heartbeat
@@ -34,6 +36,8 @@ class Figures:
     publisher: Publisher
     query: QueryEndpoint | None
     resume: Resume | None
+    access: Access | None
+    recall: Recall | None
     left_at_end: int = 0
     started_s: float = field(default_factory=time.monotonic)
 
@@ -80,6 +84,8 @@ class Figures:
             "windows_left_at_end": self.left_at_end,
             "state_saves_failed": self.resume.failures if self.resume else 0,
             "peers_dropped": self.publisher.peers_dropped,
+            "clients_refused": self.access.refused if self.access else 0,
+            "history_saves_failed": self.recall.saves_failed if self.recall else 0,
         }
         if self.query:
             counts |= {f"queries_{outcome}": n for outcome, n in self.query.counts.items()}

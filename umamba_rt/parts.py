@@ -12,6 +12,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeAlias
 
+import structlog
+
 from umamba_rt.config import Config
 from umamba_rt.core.inventory import Inventory
 from umamba_rt.core.pipeline import Pipeline
@@ -160,6 +162,8 @@ class Parts:
             self.publisher,
             self.query,
             self.resume,
+            self.access,
+            self.recall,
         )
 
     def _make_intake(self) -> Intake:
@@ -188,6 +192,8 @@ class Parts:
         metrics = self.config.metrics
         if not metrics.address:
             return None
+        if metrics.is_open:
+            structlog.get_logger().warning("open_to_the_network", address=metrics.address)
         scraper = Scraper(self.figures, self.overview, latencies, metrics.max_stations)
         return Web(metrics.address, scraper)
 

@@ -71,6 +71,11 @@ class Recall:
         """What is kept, for ``stats``."""
         return self.history.figures() | (self.disk.figures() if self.disk else {})
 
+    @property
+    def saves_failed(self) -> int:
+        """Writes to the disk that failed."""
+        return self.disk.failures if self.disk else 0
+
     def snapshot(self, request: Request) -> dict[str, object]:
         """Answer ``snapshot``: the latest message of each topic, a page at a time.
 

@@ -15,12 +15,14 @@ from prometheus_client import CollectorRegistry, ProcessCollector, make_wsgi_app
 from umamba_rt.health import Condition, liveness, readiness
 from umamba_rt.io.http_endpoint import HttpEndpoint
 from umamba_rt.metrics import DaemonCollector
+from umamba_rt.rate_limit import RateLimit
 from umamba_rt.scrape import Scrape, Scraper
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
 _ANSWER_S = 5.0
+_LOG_S = 60.0
 _PAGES = "/metrics\n/healthz\n/readyz\n"
 _TEXT, _JSON = "text/plain; charset=utf-8", "application/json"
 
@@ -45,6 +47,7 @@ class Web:
         registry.register(DaemonCollector(self._scrape))
         ProcessCollector(registry=registry)
         self._metrics = make_wsgi_app(registry)
+        self._told = RateLimit(_LOG_S)
         self._log = structlog.get_logger()
 
     async def serve(self) -> None:
@@ -72,6 +75,11 @@ class Web:
         except TimeoutError:
             detail = f"no answer for {_ANSWER_S:g} s"
             return _tell([Condition("event_loop", holds=False, detail=detail)], start)
+        except Exception:  # noqa: BLE001 - a bug of a page is told, and is no reason to end
+            if (events := self._told.passes()) is not None:
+                self._log.exception("page_failed", page=path, events=events)
+            start("500 Internal Server Error", [("Content-Type", _TEXT)])
+            return [b"a bug of umamba-rt: see its log\n"]
         found = path == "/"
         start("200 OK" if found else "404 Not Found", [("Content-Type", _TEXT)])
         return [_PAGES.encode()]

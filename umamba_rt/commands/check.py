@@ -54,6 +54,8 @@ def check(path: Path, *, connect: bool = False) -> int:
         carried = ", ".join(feed.topics) or "all topics"
         print(f"  feed       {feed.address}, {feed.format}, {carried}{_secured(feed)}")
     print(f"  query      {config.query.address or 'off'}{_secured(config.query)}")
+    metrics = config.metrics
+    print(f"  metrics    {metrics.address or 'off'}{', OPEN TO THE NETWORK' * metrics.is_open}")
     return check_servers(config) if connect else 0
 
 
