@@ -58,6 +58,12 @@ def test_near_miss_is_suggested_for_keys_sections_and_choices() -> None:
     assert 'one of "linear", "zero", "none": "linear"?' in text
 
 
+def test_key_in_another_section_is_told_where_it_belongs() -> None:
+    assert told("[model]\nhop_s = 1.0\n") == [
+        "line 2: model.hop_s: found unknown key, expected it in [window]"
+    ]
+
+
 def test_text_that_is_no_toml_is_told_with_its_line() -> None:
     (problem,) = told("[run]\nmode = live\n")
     assert problem.startswith("line 2: (file): found Invalid value")

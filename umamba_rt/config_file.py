@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ from umamba_rt.config_table import (
 from umamba_rt.errors import ConfigError, ConfigProblem, UnavailableError
 
 _SECTIONS = {section.name: section for section in sections()}
+_OWNERS = {
+    item.name: section.title for section in reversed(sections()) for item in fields(section.kind)
+}
 
 
 def load(path: Path, environment: Mapping[str, str]) -> Config:
@@ -92,7 +96,7 @@ def parse(text: str, environment: Mapping[str, str], *, where: str) -> Config:
     made: dict[str, Any] = {}
     for name, section in _SECTIONS.items():
         if not section.repeated:
-            made[name] = read_section(section.kind, tree.get(name, {}), name, problems)
+            made[name] = read_section(section.kind, tree.get(name, {}), name, problems, _OWNERS)
         elif name in tree:
             made[name] = _blocks(section, tree[name], problems)
     if not problems:
@@ -181,7 +185,7 @@ def _blocks(section: Section, blocks: Any, problems: list[ConfigProblem]) -> tup
         problems.append(ConfigProblem(name, found, f"[[{name}]] blocks"))
         return ()
     made = [
-        read_section(section.kind, block, f"{name}[{index}]", problems)
+        read_section(section.kind, block, f"{name}[{index}]", problems, _OWNERS)
         for index, block in enumerate(blocks)
     ]
     return tuple(one for one in made if one is not None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import MISSING, Field, field, fields
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
@@ -44,16 +45,23 @@ def key(
 
 
 def read_section(
-    kind: type[_T], table: Any, where: str, problems: list[ConfigProblem]
+    kind: type[_T],
+    table: Any,
+    where: str,
+    problems: list[ConfigProblem],
+    owners: Mapping[str, str] | None = None,
 ) -> _T | None:
-    """A table as ``kind``, or None and what is wrong with it added to ``problems``."""
+    """A table as ``kind``, or None and what is wrong with it added to ``problems``.
+
+    ``owners`` tells where each key belongs, for one that stands here by mistake.
+    """
     if not isinstance(table, dict):
         problems.append(ConfigProblem(where, show(table), "a section"))
         return None
     keys = {item.name: item for item in fields(kind)}
     before = len(problems)
     problems.extend(
-        ConfigProblem(f"{where}.{name}", "unknown key", near_miss(name, list(keys)))
+        ConfigProblem(f"{where}.{name}", "unknown key", near_miss(name, list(keys), owners))
         for name in table
         if name not in keys
     )
@@ -127,10 +135,14 @@ def expected(item: Field[Any], hint: Any) -> str:
     return f"{noun} from {limits['low']:g} to {limits['high']:g}{steps}"
 
 
-def near_miss(name: str, known: list[str]) -> str:
-    """What ``name`` may have meant."""
+def near_miss(name: str, known: list[str], owners: Mapping[str, str] | None = None) -> str:
+    """What ``name`` may have meant: a known one, or itself at its place."""
     near = difflib.get_close_matches(name, known, n=1)
-    return f'"{near[0]}"?' if near else "one of " + ", ".join(known)
+    if near:
+        return f'"{near[0]}"?'
+    if owners and name in owners:
+        return f"it in {owners[name]}"
+    return "one of " + ", ".join(known)
 
 
 def show(found: Any) -> str:
