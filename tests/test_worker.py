@@ -11,12 +11,15 @@ import pytest
 from tests.queued import task
 from umamba_rt.core.calibration import COUNTS
 from umamba_rt.core.preprocess import prepare
+from umamba_rt.core.uncertainty import ErrorModel
 from umamba_rt.engine import load_engine
 from umamba_rt.engine.base import Engine
+from umamba_rt.engine.torch_engine import TorchEngine
 from umamba_rt.errors import ModelError
+from umamba_rt.models.seeded import untrained
 from umamba_rt.window_queue import Task, WindowQueue
 from umamba_rt.wire.message import Magnitude
-from umamba_rt.worker import Worker, WorkReason
+from umamba_rt.worker import Worker, WorkReason, estimates
 
 
 @pytest.fixture(scope="module")
@@ -192,3 +195,16 @@ def test_overloaded_second_model_takes_turns_and_the_newest(both: list[Engine]) 
         pass
     assert sent[40:] == [f"v1 {station} 3" for station in "abcdefghij"]
     assert backlog.dropped == 30
+
+
+def test_weights_that_know_their_errors_state_an_uncertainty(engine: Engine) -> None:
+    model, law = untrained("v2", 0), ErrorModel((-0.5, 0.4, 0.3, 0.1, 0.0))
+    windows = [task("a", n).window for n in range(3)]
+    assert {message and message.uncertainty for message in estimates(engine, windows)} == {None}
+    model.errors = law
+    found = estimates(TorchEngine(model), windows)
+    samples = np.stack([window.samples for window in windows])
+    magnitude = np.array([message.magnitude for message in found if message], np.float32)
+    expected = law.sigma(samples, magnitude)
+    stated = [message.uncertainty for message in found if message]
+    np.testing.assert_allclose(stated, expected, atol=6e-4)

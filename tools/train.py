@@ -3,6 +3,7 @@
 
     tools/train.py run RECIPE.toml --output DIR      trains; started again it goes on
     tools/train.py data-info FOLDER...               counts, magnitudes, units
+    tools/train.py calibrate FILE --held-out FOLDER:SPLIT...    how far its estimates are off
 
 The output folder gets log.jsonl, log.png, last.pt (to go on from) and best.safetensors, the
 checkpoint whose dev error was least.
@@ -41,6 +42,18 @@ def _parser() -> Parser:
     info = verbs.add_parser("data-info", help="what data sets hold")
     info.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
     info.set_defaults(action=_data_info)
+    errors = verbs.add_parser(
+        "calibrate", help="fit a checkpoint's uncertainty to earthquakes it was not trained on"
+    )
+    errors.add_argument("checkpoint", type=Path, metavar="FILE", help="is written anew")
+    errors.add_argument(
+        "--held-out",
+        nargs="+",
+        required=True,
+        metavar="FOLDER:SPLIT",
+        help="data sets, each with train, dev, test or all",
+    )
+    errors.set_defaults(action=_calibrate)
     return parser
 
 
@@ -70,6 +83,22 @@ def _data_info(arguments: argparse.Namespace) -> int:
 
     for folder in arguments.folders:
         print(data_info(folder))
+    return 0
+
+
+def _calibrate(arguments: argparse.Namespace) -> int:
+    from umamba_rt.training.calibrate import calibrate
+
+    held_out = []
+    for text in arguments.held_out:
+        folder, _, split = text.rpartition(":")
+        held_out.append((Path(folder or split), split if folder else "all"))
+    fit = calibrate(arguments.checkpoint, held_out)
+    print(
+        f"{fit.windows} windows of {fit.events} earthquakes and records of noise; "
+        f"of others' errors {fit.within_one:.1%} lie within one sigma, {fit.within_two:.1%} "
+        "within two"
+    )
     return 0
 
 

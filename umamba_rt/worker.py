@@ -12,9 +12,8 @@ import numpy as np
 import structlog
 
 from umamba_rt.core.estimate import ModelName
-from umamba_rt.core.preprocess import prepare
 from umamba_rt.core.window import Window
-from umamba_rt.engine.base import Engine
+from umamba_rt.engine.base import Engine, estimate
 from umamba_rt.errors import ModelError
 from umamba_rt.rate_limit import RateLimit
 from umamba_rt.window_queue import Task, WindowQueue
@@ -45,9 +44,7 @@ def estimates(engine: Engine, windows: Sequence[Window]) -> list[Magnitude | Non
     """
     samples = np.stack([window.samples for window in windows])
     calibrations = [window.calibration for window in windows]
-    output = engine.run(
-        prepare(samples, calibrations, engine.norm, amplitude=engine.amplitude_features)
-    )
+    output = estimate(engine, samples, calibrations)
     messages = magnitudes_of(windows, output, engine.identity)
     return [message if math.isfinite(message.magnitude) else None for message in messages]
 

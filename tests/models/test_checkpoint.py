@@ -6,6 +6,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.models.legacy_files import legacy_state, shake, write_pt
+from umamba_rt.core.uncertainty import ErrorModel
 from umamba_rt.errors import CheckpointError, UnavailableError
 from umamba_rt.models import UMambaV1, UMambaV2, load
 from umamba_rt.models.checkpoint import from_bytes, save, to_bytes
@@ -62,6 +64,17 @@ def test_loaded_model_says_what_it_is(tmp_path: Path) -> None:
     assert loaded.identity.trained
     assert (loaded.config.norm, loaded.config.in_samples) == ("peak", 99)
     assert not loaded.training
+
+
+def test_law_of_errors_comes_back_and_a_broken_one_is_refused(tmp_path: Path) -> None:
+    model, law = small(), ErrorModel((-0.5, 0.25, 0.125, 0.0, 1.0))
+    content = to_bytes(model, replace(facts_of(model), errors=law))
+    assert from_bytes("m", content)[1].errors == law
+    assert from_bytes("m", to_bytes(model, facts_of(model)))[1].errors is None
+    broken = content.replace(b"[-0.5, 0.25, 0.125, 0.0, 1.0]", b"[-0.5, 0.25, 0.125, 0.0     ]")
+    assert broken != content
+    with pytest.raises(CheckpointError, match="unusable law of errors.*expected 5"):
+        from_bytes("m", broken)
 
 
 def test_metadata_holds_everything_in_one_json_entry(tmp_path: Path) -> None:

@@ -38,7 +38,9 @@ class BatchOutput:
     Attributes:
         magnitude: shape ``(B,)``, magnitude units.
         evolution: V1 only: shape ``(B, n)``, the estimate at each input sample; else None.
+        uncertainty: shape ``(B,)``, one sigma, magnitude units; None where none is stated.
     """
 
     magnitude: Float32Array
     evolution: Float32Array | None
+    uncertainty: Float32Array | None = None

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
 
+from umamba_rt.core.calibration import Calibration
 from umamba_rt.core.estimate import BatchOutput, Float32Array, ModelIdentity
-from umamba_rt.core.preprocess import ModelInput, Norm
+from umamba_rt.core.preprocess import ModelInput, Norm, prepare
+from umamba_rt.core.uncertainty import ErrorModel
 from umamba_rt.errors import ModelError
 
 EngineName: TypeAlias = Literal["auto", "torch", "fast-cpu", "cuda"]
@@ -20,6 +23,11 @@ class Engine(Protocol):
     @property
     def identity(self) -> ModelIdentity:
         """Which weights."""
+        ...
+
+    @property
+    def errors(self) -> ErrorModel | None:
+        """How far the estimates are off; None where that was not measured."""
         ...
 
     @property
@@ -65,6 +73,27 @@ class Engine(Protocol):
     def warm_up(self) -> None:
         """Do now what the first run would otherwise do: compile, allocate."""
         ...
+
+
+def estimate(
+    engine: Engine, windows: Float32Array, calibrations: Sequence[Calibration]
+) -> BatchOutput:
+    """Estimates of raw windows, each with its uncertainty where the weights come with one.
+
+    Args:
+        engine: the model.
+        windows: shape ``(B, 3, n)``, order Z N E, counts at 100 Hz, finite; B >= 1.
+        calibrations: of each window.
+
+    Raises:
+        ModelError: the windows are not as long as the model's.
+    """
+    batch = prepare(windows, calibrations, engine.norm, amplitude=engine.amplitude_features)
+    output = engine.run(batch)
+    if engine.errors is None:
+        return output
+    sigma = engine.errors.sigma(windows, output.magnitude)
+    return dataclasses.replace(output, uncertainty=sigma)
 
 
 def about(identity: ModelIdentity, backend: str) -> ModelIdentity:

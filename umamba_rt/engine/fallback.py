@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from umamba_rt.core.estimate import BatchOutput, ModelIdentity
 from umamba_rt.core.preprocess import ModelInput, Norm
+from umamba_rt.core.uncertainty import ErrorModel
 from umamba_rt.engine.base import Engine
 from umamba_rt.errors import ModelError
 
@@ -31,6 +32,11 @@ class FallbackEngine:
     def identity(self) -> ModelIdentity:
         """Which weights, and which engine runs them now."""
         return self._engine.identity
+
+    @property
+    def errors(self) -> ErrorModel | None:
+        """How far the estimates are off."""
+        return self._engine.errors
 
     @property
     def norm(self) -> Norm:

@@ -45,6 +45,7 @@ class FastCpuEngine:
     def __init__(self, weights: Weights, *, threads: int | None = None, half: bool = False) -> None:
         config = weights.config
         self.identity = about(weights.identity, self.backend)
+        self.errors = weights.errors
         self.norm = config.norm
         self.amplitude_features = config.amplitude_features
         self.in_samples = config.in_samples

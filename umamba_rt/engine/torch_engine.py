@@ -34,6 +34,7 @@ class TorchEngine:
         if model.identity is None:
             raise ModelError("a model without identity: neither loaded nor seeded")
         self.identity: ModelIdentity = about(model.identity, self.backend)
+        self.errors = model.errors
         self.norm: Norm = model.config.norm
         self.amplitude_features = model.config.amplitude_features
         self.in_samples = model.config.in_samples

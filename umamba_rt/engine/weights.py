@@ -13,6 +13,7 @@ import safetensors
 import safetensors.numpy
 
 from umamba_rt.core.estimate import Float32Array, ModelIdentity
+from umamba_rt.core.uncertainty import ErrorModel
 from umamba_rt.models.checkpoint_file import described, is_pytorch, read_content
 from umamba_rt.models.config import ModelConfig
 
@@ -32,11 +33,13 @@ class Weights:
         config: its constructor arguments.
         identity: which weights.
         tensors: the state dict.
+        errors: how far its estimates are off; None where that was not measured.
     """
 
     config: ModelConfig
     identity: ModelIdentity
     tensors: Mapping[str, Float32Array]
+    errors: ErrorModel | None = None
 
 
 def read_weights(path: Path) -> Weights:
@@ -55,7 +58,8 @@ def read_weights(path: Path) -> Weights:
         tensors = safetensors.numpy.load(content)
     except (safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
         raise UnsuitableError(f"damaged: {error}") from error
-    return Weights(config, facts.identity(hashlib.sha256(content).hexdigest()), tensors)
+    identity = facts.identity(hashlib.sha256(content).hexdigest())
+    return Weights(config, identity, tensors, facts.errors)
 
 
 def weights_of(model: Model) -> Weights:
@@ -67,7 +71,7 @@ def weights_of(model: Model) -> Weights:
     if model.identity is None:
         raise UnsuitableError("a model without identity")
     tensors = {key: value.detach().cpu().numpy() for key, value in model.state_dict().items()}
-    return Weights(model.config, model.identity, tensors)
+    return Weights(model.config, model.identity, tensors, model.errors)
 
 
 class TensorReader:

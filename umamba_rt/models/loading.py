@@ -46,6 +46,7 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
     read = legacy.from_bytes if pytorch else checkpoint.from_bytes
     model, facts = read(where, content)
     model.identity = facts.identity(hashlib.sha256(content).hexdigest())
+    model.errors = facts.errors
     return Checkpoint(model, facts, model.identity, "pt" if pytorch else "safetensors")
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from umamba_rt.core.amplitude import N_AMPLITUDE
 from umamba_rt.core.estimate import ModelIdentity
 from umamba_rt.core.preprocess import Norm
+from umamba_rt.core.uncertainty import ErrorModel
 from umamba_rt.models.amplitude import given_or_unknown
 from umamba_rt.models.config import Pooling, V2Config
 from umamba_rt.models.encoder import UMambaEncoder
@@ -23,6 +24,7 @@ class UMambaV2(nn.Module):
     Attributes:
         config: the same values, checked and complete.
         identity: which weights these are; None until they are loaded or seeded.
+        errors: how far its estimates are off; None where that was not measured.
 
     Raises:
         ValueError: an argument is not usable; all such are listed.
@@ -31,6 +33,7 @@ class UMambaV2(nn.Module):
     """
 
     identity: ModelIdentity | None = None
+    errors: ErrorModel | None = None
 
     def __init__(
         self,

@@ -10,9 +10,8 @@ from typing import TypeAlias
 import numpy as np
 
 from umamba_rt.core.estimate import BatchOutput, Float32Array, ModelIdentity
-from umamba_rt.core.preprocess import prepare
 from umamba_rt.engine import load_engine
-from umamba_rt.engine.base import Engine
+from umamba_rt.engine.base import Engine, estimate
 from umamba_rt.errors import CheckpointError
 from umamba_rt.training.windows import WINDOW_SAMPLES, CutWindow
 
@@ -56,7 +55,8 @@ def predict_with(engine: Engine) -> Predict:
     def predict(windows: Sequence[CutWindow]) -> Predicted:
         if not windows:
             return Predicted(np.zeros(0, np.float32))
-        return Predicted(run(engine, windows).magnitude)
+        output = run(engine, windows)
+        return Predicted(output.magnitude, output.uncertainty)
 
     return predict
 
@@ -65,5 +65,4 @@ def run(engine: Engine, windows: Sequence[CutWindow]) -> BatchOutput:
     """Prepare windows as the daemon does, and run them."""
     samples = np.stack([window.samples for window in windows])
     calibrations = [window.calibration for window in windows]
-    batch = prepare(samples, calibrations, engine.norm, amplitude=engine.amplitude_features)
-    return engine.run(batch)
+    return estimate(engine, samples, calibrations)
