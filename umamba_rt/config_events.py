@@ -22,21 +22,29 @@ class EventsConfig:
     average: Literal["recursive", "classic"] = key(
         "STA/LTA on the band-passed vertical: forgetting averages, or running means", "recursive"
     )
-    low_hz: float = key("lower corner of the band", 10.0, low=0.1, high=40)
-    high_hz: float = key("upper corner", 40.0, low=0.5, high=45)
-    sta_s: float = key("short average", 0.3, low=0.05, high=10, step=0.01)
-    lta_s: float = key(
-        "long average; nothing triggers for so long behind a gap", 5.0, low=1, high=300
+    low_hz: float = key(
+        "lower corner of the band. A high band leaves an earlier earthquake's coda out; for\n"
+        "stations beyond 100 km take 1 to 3 Hz. Channels of lower rates get a lower band",
+        12.0,
+        low=0.1,
+        high=40,
     )
-    on: float = key("ratio at which an event begins", 3.5, low=1, high=1000)
-    off: float = key("ratio below which the trigger ends", 1.5, low=0.1, high=1000)
+    high_hz: float = key("upper corner", 40.0, low=0.5, high=45)
+    sta_s: float = key("short average", 0.2, low=0.05, high=10, step=0.01)
+    lta_s: float = key(
+        "long average; nothing triggers for so long behind a gap", 6.0, low=1, high=300
+    )
+    on: float = key("ratio at which an event begins", 4.0, low=1, high=1000)
+    off: float = key("ratio below which the trigger ends", 2.0, low=0.1, high=1000)
     refractory_s: float = key(
         "after an onset, time in which another is the same event's", 2.0, low=1, high=300
     )
     follow_s: float = key(
         "after the onset, time for which windows are estimates of the event", 25.0, low=1, high=300
     )
-    min_stations: int = key("stations that make a network event", 5, low=2, high=1000)
+    min_stations: int = key(
+        "stations that make a network event; with few stations fewer", 6, low=2, high=1000
+    )
     min_share: float = key(
         "and their share of the working stations that are no farther from the source",
         0.3,
@@ -47,7 +55,7 @@ class EventsConfig:
         "how far from the last of these stations a source is sought", 150.0, low=5, high=500
     )
     tolerance_s: float = key(
-        "how far origin times of a new event's onsets may differ", 0.7, low=0.1, high=10
+        "how far origin times of a new event's onsets may differ", 0.4, low=0.1, high=10
     )
     apart_s: float = key("origins that lie closer are one earthquake", 1.5, low=0.1, high=60)
     window_s: float = key(

@@ -10,6 +10,7 @@ from umamba_rt.core.pipeline import Outcome, Pipeline, PipelineSettings
 from umamba_rt.core.reasons import Reason
 from umamba_rt.core.segment import Segment
 from umamba_rt.core.timebase import NS_PER_S, SAMPLE_NS
+from umamba_rt.core.trigger import TriggerRules
 
 START = 156_225_900_000
 SHORT = PipelineSettings(length_s=3.0)
@@ -261,3 +262,33 @@ def test_refused_horizontals_of_a_vertical_that_is_served_do_not_flood_the_feed(
         pipeline.accept(segment("HHN", 0, 12, rate_hz=1.0 + rate / 8), now(4000))
     (sensor,) = pipeline.sensors.values()
     assert len(sensor._refused) == 8
+
+
+def test_windows_that_hold_an_onset_are_flagged_and_tell_it() -> None:
+    rng = np.random.default_rng(0)
+    samples = rng.normal(0, 100, 9000).astype(np.float32)
+    samples[5050:5250] *= 100
+    settings = PipelineSettings(trigger=TriggerRules())
+    pipelines = [Pipeline(settings), Pipeline(settings), Pipeline(PipelineSettings())]
+    outcomes = []
+    for pipeline, step in zip(pipelines, (500, 300, 500), strict=True):
+        windows = []
+        for first in range(0, 9000, step):
+            for component in "NEZ":
+                source_id = SourceId("CI", "CCC", "", "H", "H", component)
+                start_ns = (START + first) * SAMPLE_NS
+                part = Segment(source_id, start_ns, 100.0, samples[first : first + step])
+                windows += pipeline.accept(part, now(START + first + step)).windows
+        outcomes.append(windows)
+    told, others, silent = outcomes
+    assert [w.triggers for w in told] == [w.triggers for w in others]
+    spans = {span.on - START for window in told for span in window.triggers}
+    assert len(spans) == 1
+    assert 5050 <= spans.pop() < 5060
+    (on,) = {span.on for window in told for span in window.triggers}
+    off = max(span.off or 0 for window in told for span in window.triggers)
+    for window in told:
+        holds = window.first < off and window.first + 3000 >= on
+        assert window.quality.triggered == bool(window.triggers) == holds
+    assert {window.quality.triggered for window in told} == {False, True}
+    assert not any(window.quality.triggered for window in silent)

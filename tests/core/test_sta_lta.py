@@ -64,3 +64,16 @@ def test_silence_divides_by_nothing(kind: AverageKind) -> None:
     ratios = StaLta(StaLtaRules(kind)).ratios(np.full(3000, 7, np.float32))
     assert np.isfinite(ratios).all()
     assert not ratios.any()
+
+
+@pytest.mark.parametrize(
+    ("native_rate_hz", "band"),
+    [(100.0, (12.0, 40.0)), (40.0, (16 / 3, 16.0)), (20.0, (8 / 3, 8.0))],
+)
+def test_a_lower_native_rate_has_a_lower_band(
+    native_rate_hz: float, band: tuple[float, float]
+) -> None:
+    rules = StaLtaRules().at(native_rate_hz)
+    assert (rules.low_hz, rules.high_hz) == band
+    wide = StaLtaRules(low_hz=1.0, high_hz=10.0)
+    assert wide.at(40.0) == wide

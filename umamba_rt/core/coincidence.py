@@ -39,13 +39,13 @@ class NetworkRules:
         close_after_s: after the origin, when an event is closed.
     """
 
-    min_stations: int = 4
-    min_share: float = 0.5
-    tolerance_s: float = 1.0
+    min_stations: int = 6
+    min_share: float = 0.3
+    tolerance_s: float = 0.4
     join_s: float = 1.5
     join_share: float = 0.05
-    s_before_s: float = 1.0
-    s_after_s: float = 2.0
+    s_before_s: float = 1.5
+    s_after_s: float = 3.0
     s_members: float = 0.5
     reach_km: float = 150.0
     apart_s: float = 1.5

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from umamba_rt.core.gaps import Fill
@@ -16,7 +15,7 @@ from umamba_rt.core.sensor import Cut, Sensor
 from umamba_rt.core.sensor_rules import SensorRules, VerticalOnly
 from umamba_rt.core.state import StateChange
 from umamba_rt.core.timebase import NS_PER_S, RATE_HZ
-from umamba_rt.core.trigger import Trigger, TriggerRules, TriggerState
+from umamba_rt.core.trigger import Trigger, TriggerRules
 from umamba_rt.core.window import Window, WindowRules
 from umamba_rt.core.withhold import NOTHING_WITHHELD, WithholdRules
 from umamba_rt.errors import SampleRateError
@@ -185,16 +184,6 @@ class Pipeline:
             outcome.changes.extend(cut.changes)
         return outcome
 
-    def trigger_states(self) -> dict[GroupId, TriggerState]:
-        """Where each sensor's trigger is; what ``resume_triggers`` takes."""
-        return {group: trigger.state for group, trigger in self._triggers.items()}
-
-    def resume_triggers(self, states: Mapping[GroupId, TriggerState]) -> None:
-        """Go on with the triggers of an earlier run, over the samples that both have."""
-        rules = self._settings.trigger
-        if rules is not None:
-            self._triggers |= {group: Trigger(rules, state) for group, state in states.items()}
-
     def _watched(self, windows: list[Window]) -> list[Window]:
         """The windows with what the trigger says of them.
 
@@ -208,7 +197,9 @@ class Pipeline:
         for window in windows:
             trigger = self._triggers.get(window.group)
             if trigger is None:
-                trigger = self._triggers[window.group] = Trigger(rules)
+                average = rules.average.at(window.quality.native_rate_hz)
+                trigger = Trigger(replace(rules, average=average))
+                self._triggers[window.group] = trigger
             trigger.feed(window.first, window.samples[0])
             if spans := trigger.since(window.first):
                 quality = replace(window.quality, triggered=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
@@ -33,11 +33,20 @@ class StaLtaRules:
     """
 
     kind: AverageKind = "recursive"
-    low_hz: float = 3.0
-    high_hz: float = 18.0
+    low_hz: float = 12.0
+    high_hz: float = 40.0
     corners: int = 4
-    sta: int = 50
-    lta: int = 800
+    sta: int = 20
+    lta: int = 600
+
+    def at(self, native_rate_hz: float) -> StaLtaRules:
+        """These rules with the band moved to where a channel of a lower rate holds something.
+
+        The resampler passes 0.4 times the native rate; the band then spans a factor of three.
+        """
+        high_hz = min(self.high_hz, 0.4 * native_rate_hz)
+        low_hz = self.low_hz if high_hz == self.high_hz else min(self.low_hz, high_hz / 3)
+        return replace(self, low_hz=low_hz, high_hz=high_hz)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ class TriggerRules:
 
     average: StaLtaRules = field(default_factory=StaLtaRules)
     on: float = 4.0
-    off: float = 1.5
+    off: float = 2.0
     refractory: int = 200
     keep: int = 3001
 
