@@ -68,6 +68,6 @@ def test_too_few_earthquakes_and_unknown_splits_leave_the_file_as_it_was(
     folder = held_out(tmp_path, events=3)
     with pytest.raises(ConfigError, match="3 earthquakes and records of noise, 12 are needed"):
         calibrate(checkpoint, [(folder, "dev")])
-    with pytest.raises(ConfigError, match="'tets'.*train, dev, test, all"):
+    with pytest.raises(ConfigError, match=r"'tets'.*train, dev, test, all"):
         calibrate(checkpoint, [(folder, "tets")])
     assert checkpoint.read_bytes() == content
