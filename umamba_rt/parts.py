@@ -19,6 +19,7 @@ from umamba_rt.core.inventory import Inventory
 from umamba_rt.core.pipeline import Pipeline
 from umamba_rt.engine.base import Engine
 from umamba_rt.errors import ModelError
+from umamba_rt.event_thread import EventThread
 from umamba_rt.events import Events
 from umamba_rt.figures import Figures
 from umamba_rt.ingest import Clock, DataClock, Ingest
@@ -216,8 +217,11 @@ def _make_publisher(config: Config, resume: Resume | None, access: Access | None
     return Publisher(*config.publisher, access=access, echo_address=echo_address)
 
 
-def _make_events(config: Config, inventory: Inventory, models: Sequence[str]) -> Events | None:
-    return Events(config.events, inventory, models[0]) if config.events.enabled else None
+def _make_events(config: Config, inventory: Inventory, models: Sequence[str]) -> EventThread | None:
+    if not config.events.enabled:
+        return None
+    live = config.run.mode == "live"
+    return EventThread(Events(config.events, inventory, models[0]), live=live)
 
 
 def _make_query(
