@@ -91,3 +91,18 @@ def test_a_models_input_holds_the_features_only_where_it_asks_for_them(amplitude
         np.testing.assert_array_equal(found.amplitude, amplitude_features(windows, calibrations))
     else:
         assert found.amplitude is None
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 5, 11])
+def test_a_window_gives_the_same_bits_in_any_batch(count: int) -> None:
+    windows = np.random.default_rng(1).normal(0, 1e3, (count, 3, 3001)).astype(np.float32)
+    units = [COUNTS, Calibration("m/s", (1e8, 1e8, 2e8)), Calibration("m/s^2", (1e5, 1e5, 1e5))]
+    calibrations = [units[k % 3] for k in range(count)]
+    together = prepare(windows, calibrations, "std", amplitude=True)
+    assert together.amplitude is not None
+    assert len(together) == len(together.amplitude) == count
+    for k in range(count):
+        alone = prepare(windows[k : k + 1], calibrations[k : k + 1], "std", amplitude=True)
+        assert alone.amplitude is not None
+        assert np.array_equal(together.samples[k], alone.samples[0])
+        assert np.array_equal(together.amplitude[k], alone.amplitude[0])

@@ -9,12 +9,14 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from umamba_rt.core.amplitude import amplitude_features
+from umamba_rt.core.amplitude import N_AMPLITUDE, amplitude_features
 from umamba_rt.core.calibration import Calibration
 from umamba_rt.core.estimate import Float32Array
 
 Norm: TypeAlias = Literal["std", "peak", "none"]
 EPSILON = 1e-10
+# Spectra of more fall out of the cache: 0.3 ms a window in parts of 4, 0.4-1.2 in one of 32.
+_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,15 @@ def prepare(
         norm: see `normalise`.
         amplitude: whether the model wants the amplitude features.
     """
-    features = amplitude_features(windows, calibrations) if amplitude else None
-    return ModelInput(normalise(windows, norm), features)
+    count = len(windows)
+    samples = np.empty(windows.shape, np.float32)
+    features = np.empty((count, N_AMPLITUDE), np.float32) if amplitude else None
+    for first in range(0, count, _AT_ONCE):
+        part = slice(first, first + _AT_ONCE)
+        samples[part] = normalise(windows[part], norm)
+        if features is not None:
+            features[part] = amplitude_features(windows[part], calibrations[part])
+    return ModelInput(samples, features)
 
 
 def normalise(windows: NDArray[np.floating], norm: Norm) -> Float32Array:
