@@ -25,7 +25,6 @@ from pathlib import Path
 from umamba_rt.cli import Parser, guarded
 
 ROOT = Path(__file__).parents[1]
-RUN_S = 10.0
 READY_S = 60.0
 # What the program needs beside its modules, and what belongs to the checkout alone.
 NEEDED = (
@@ -83,7 +82,7 @@ def install(wheel: Path, scratch: Path, *, full: bool) -> Path:
 _SITE = "import sysconfig; print(sysconfig.get_path('purelib'))"
 
 
-def use(programs: Path, scratch: Path) -> int:
+def use(programs: Path, scratch: Path, run_s: float) -> int:
     """Check, look at the model, run and listen; gives the number of estimates.
 
     Raises:
@@ -97,10 +96,10 @@ def use(programs: Path, scratch: Path) -> int:
         told = _call([program, "models", "info"], scratch)
         if "trained         yes" not in told:
             raise WheelTestError(f"models info tells of no trained model:\n{told}")
-        return _run(program, config, scratch)
+        return _run(program, config, scratch, run_s)
 
 
-def _run(program: str, config: Path, scratch: Path) -> int:
+def _run(program: str, config: Path, scratch: Path, run_s: float) -> int:
     log = scratch / "daemon.log"
     feed = ["--address", f"ipc://{scratch}/feed", "--topic", "magnitude.", "--json"]
     with (
@@ -114,7 +113,7 @@ def _run(program: str, config: Path, scratch: Path) -> int:
         ) as daemon,
     ):
         try:
-            listened = _listen([program, "listen", *feed], channel, scratch)
+            listened = _listen([program, "listen", *feed], channel, scratch, run_s)
         finally:
             daemon.terminate()
         status = daemon.wait(30)
@@ -125,13 +124,13 @@ def _run(program: str, config: Path, scratch: Path) -> int:
     return estimates
 
 
-def _listen(command: Sequence[str], channel: socket.socket, scratch: Path) -> str:
-    """What the feed brings in ten seconds, from the daemon's readiness on."""
+def _listen(command: Sequence[str], channel: socket.socket, scratch: Path, run_s: float) -> str:
+    """What the feed brings in this time, from the daemon's readiness on."""
     channel.settimeout(READY_S)
     while b"READY=1" not in channel.recv(4096):
         pass
     with subprocess.Popen(command, cwd=scratch, stdout=subprocess.PIPE, text=True) as listener:
-        time.sleep(RUN_S)
+        time.sleep(run_s)
         listener.terminate()
         return listener.communicate()[0]
 
@@ -188,11 +187,11 @@ def _call(command: Sequence[str], folder: Path) -> str:
     return done.stdout
 
 
-def run(*, full: bool) -> int:
+def run(*, full: bool, run_s: float) -> int:
     """The whole of it; tells how long each step took, or what failed."""
     with tempfile.TemporaryDirectory(prefix="umamba-rt-wheel-") as folder:
         try:
-            for line in _steps(Path(folder), full):
+            for line in _steps(Path(folder), full, run_s):
                 print(line, flush=True)
         except WheelTestError as error:
             print(f"wheel_test: {error}", file=sys.stderr)
@@ -200,7 +199,7 @@ def run(*, full: bool) -> int:
     return 0
 
 
-def _steps(scratch: Path, full: bool) -> Iterator[str]:
+def _steps(scratch: Path, full: bool, run_s: float) -> Iterator[str]:
     begun_s = time.monotonic()
     wheel = build(scratch)
     size_mb = wheel.stat().st_size / 1e6
@@ -208,16 +207,20 @@ def _steps(scratch: Path, full: bool) -> Iterator[str]:
     programs = install(wheel, scratch, full=full)
     with_what = "with its dependencies" if full else "beside its dependencies"
     yield f"installed  {with_what}, after {time.monotonic() - begun_s:.1f} s"
-    estimates = use(programs, scratch)
-    yield f"ran        {estimates} estimates, after {time.monotonic() - begun_s:.1f} s"
+    estimates = use(programs, scratch, run_s)
+    after_s = time.monotonic() - begun_s
+    yield f"ran        {estimates} estimates in {run_s:g} s, after {after_s:.1f} s"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit status."""
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true", help="install the dependencies, too")
+    parser.add_argument(
+        "--run-s", type=float, default=10.0, metavar="S", help="how long it runs (%(default)s)"
+    )
     options = parser.parse_args(arguments)
-    return guarded("wheel_test", lambda: run(full=options.full))
+    return guarded("wheel_test", lambda: run(full=options.full, run_s=options.run_s))
 
 
 if __name__ == "__main__":
