@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write what is made of the configuration's definition: default file, JSON Schema, docs."""
+"""Write what is made of definitions: the configuration's files, and the docs of the feed."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from umamba_rt.cli import Parser, guarded
 from umamba_rt.config_docs import render_docs
 from umamba_rt.config_file import render_default
 from umamba_rt.config_schema import schema
+from umamba_rt.feed_docs import EXAMPLES
+from umamba_rt.feed_docs import render_docs as render_feed_docs
 
 ROOT = Path(__file__).parents[1]
 
@@ -23,7 +25,14 @@ def generated() -> dict[Path, str]:
         Path("config/umamba-rt.toml"): render_default(),
         Path("config/umamba-rt.schema.json"): json.dumps(schema(), indent=2) + "\n",
         Path("docs/config.md"): render_docs(),
+        Path("docs/feed.md"): _feed_docs(),
     }
+
+
+def _feed_docs() -> str:
+    folder = ROOT / "docs" / "feed"
+    examples = {name: (folder / f"{name}.json").read_bytes() for name in EXAMPLES}
+    return render_feed_docs((folder / "about.md").read_text(encoding="utf-8"), examples)
 
 
 def outdated(root: Path) -> list[Path]:
