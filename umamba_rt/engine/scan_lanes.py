@@ -1,9 +1,9 @@
 """The selective scan for inference: float32, as many channels at once as a vector has lanes.
 
 `umamba_rt.models.scan_kernels` is the exact one, float64 inside and good for gradients; a window's
-two layers take it 0.9 ms on one core with AVX-512, and this one 0.1 ms. The loops are written as
-LLVM vectors and not left to its vectoriser: that keeps the states in memory, where each addition
-waits for the one before to be stored (0.33 ms).
+two layers take it 0.40 ms on one AVX-512 core, and this one 0.15 ms, softplus and gate included.
+The loops are written as LLVM vectors and not left to its vectoriser: that keeps the states in
+memory, where each addition waits for the one before to be stored (0.33 ms without softplus).
 """
 
 from __future__ import annotations
