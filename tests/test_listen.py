@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from umamba_rt.commands.listen import as_line
+from umamba_rt.commands.feed_line import as_line
 from umamba_rt.core.estimate import BatchOutput, ModelIdentity
 from umamba_rt.core.ids import GroupId
 from umamba_rt.core.quality import Quality

@@ -11,10 +11,10 @@ import traceback
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import NoReturn
 
 from umamba_rt import __version__
-from umamba_rt.defaults import FEED_ADDRESS, QUERY_ADDRESS
+from umamba_rt.cli_feed import add_listen, add_play, add_stations
 from umamba_rt.errors import UmambaRtError
 
 EXIT_USAGE = 64
@@ -24,9 +24,6 @@ _STATUSES = (
     "exit status: 0 ended as asked, 64 usage, 69 something needed is not there, "
     "70 a bug of ours, 78 configuration or checkpoint"
 )
-
-
-_Number = TypeVar("_Number", int, float)
 
 
 class Parser(argparse.ArgumentParser):
@@ -73,8 +70,9 @@ def _parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"umamba-rt {__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     _add_run(verbs)
-    _add_listen(verbs)
-    _add_stations(verbs)
+    add_listen(verbs)
+    add_play(verbs)
+    add_stations(verbs)
     _add_models(verbs)
     _add_keys(verbs)
     _add_config(verbs)
@@ -102,61 +100,6 @@ def _add_config_file(verb: Parser) -> None:
         default=DEFAULT_CONFIG,
         help=f"TOML file (default {DEFAULT_CONFIG})",
     )
-
-
-def _add_listen(verbs: argparse._SubParsersAction[Parser]) -> None:
-    listen = verbs.add_parser("listen", help="print the feed of a running daemon")
-    listen.add_argument("--address", default=FEED_ADDRESS, help="default %(default)s")
-    listen.add_argument(
-        "--topic",
-        action="append",
-        metavar="PREFIX",
-        help="such as magnitude.v2.CI. or station (may be repeated; default all)",
-    )
-    listen.add_argument("--json", action="store_true", help="JSON lines, topic included")
-    listen.add_argument("--count", type=_positive(int), metavar="N", help="end after N messages")
-    listen.add_argument(
-        "--timeout-s",
-        type=_positive(float),
-        metavar="S",
-        help="end when no message comes for S seconds",
-    )
-    listen.set_defaults(action=_listen)
-
-
-def _add_stations(verbs: argparse._SubParsersAction[Parser]) -> None:
-    stations = verbs.add_parser(
-        "stations",
-        help="what a running daemon makes of each station",
-        description=(
-            "One line a sensor: its state, its latest sample and how old that is, gaps and missing "
-            "time of what its ring holds (the last minute), native rate, servers (the latest "
-            "first), windows sent by model, and windows withheld by reason."
-        ),
-    )
-    stations.add_argument("--address", default=QUERY_ADDRESS, help="query.address (%(default)s)")
-    stations.add_argument("--json", action="store_true", help="a JSON object a line")
-    stations.add_argument(
-        "--timeout-s",
-        type=_positive(float),
-        default=5.0,
-        metavar="S",
-        help="longest wait for an answer (%(default)s)",
-    )
-    stations.set_defaults(action=_stations)
-
-
-def _positive(kind: type[_Number]) -> Callable[[str], _Number]:
-    """An argparse type: a finite number above 0."""
-
-    def read(text: str) -> _Number:
-        value = kind(text)
-        if not 0 < value < float("inf"):
-            raise ValueError(text)
-        return value
-
-    read.__name__ = "number above 0"
-    return read
 
 
 def time_ns(text: str) -> int:
@@ -229,24 +172,6 @@ def _check(options: argparse.Namespace) -> int:
     from umamba_rt.commands.check import check
 
     return check(options.config, connect=options.connect)
-
-
-def _listen(options: argparse.Namespace) -> int:
-    from umamba_rt.commands.listen import listen
-
-    return listen(
-        options.address,
-        options.topic or [""],
-        as_json=options.json,
-        count=options.count,
-        timeout_s=options.timeout_s,
-    )
-
-
-def _stations(options: argparse.Namespace) -> int:
-    from umamba_rt.commands.stations import stations
-
-    return stations(options.address, as_json=options.json, timeout_s=options.timeout_s)
 
 
 def _models_info(options: argparse.Namespace) -> int:

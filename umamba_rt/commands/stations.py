@@ -7,6 +7,7 @@ from typing import Any
 
 import zmq
 
+from umamba_rt.curve import client_keys
 from umamba_rt.errors import UnavailableError
 from umamba_rt.query import QueryClient, QueryFailedError
 
@@ -25,16 +26,19 @@ _HEAD = (
 _RIGHT = {3, 4, 5, 6}  # columns of numbers
 
 
-def stations(address: str, *, as_json: bool, timeout_s: float) -> int:
+def stations(
+    address: str, *, as_json: bool, timeout_s: float, server_key: str = "", key_file: str = ""
+) -> int:
     """Print a line for each station; returns 0.
 
     Raises:
         UnavailableError: no daemon answers there, or what answers is none.
     """
     try:
-        with QueryClient(address, timeout_s=timeout_s) as daemon:
+        keys = client_keys(server_key, key_file) if server_key or key_file else None
+        with QueryClient(address, timeout_s=timeout_s, keys=keys) as daemon:
             rows = daemon.stations()
-    except (zmq.ZMQError, TimeoutError, QueryFailedError, ValueError, KeyError) as error:
+    except (OSError, zmq.ZMQError, TimeoutError, QueryFailedError, ValueError, KeyError) as error:
         raise UnavailableError(address, str(error)) from error
     if as_json:
         for row in rows:

@@ -1,0 +1,29 @@
+"""Types of arguments on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+_Number = TypeVar("_Number", int, float)
+
+
+def positive(kind: type[_Number]) -> Callable[[str], _Number]:
+    """An argparse type: a finite number above 0."""
+
+    def read(text: str) -> _Number:
+        value = kind(text)
+        if not 0 < value < float("inf"):
+            raise ValueError(text)
+        return value
+
+    read.__name__ = "number above 0"
+    return read
+
+
+def speed(text: str) -> float:
+    """An argparse type: a number above 0, or ``max``."""
+    return float("inf") if text == "max" else positive(float)(text)
+
+
+speed.__name__ = "number above 0 or max"
