@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from obspy.geodetics import gps2dist_azimuth
 
-from umamba_rt.core.association import Arrival, Place, Source, find_source, relocate
+from umamba_rt.core.association import DEPTH_KM, Arrival, Place, Source, _p_s, find_source, relocate
 from umamba_rt.core.timebase import NS_PER_S
+from umamba_rt.core.travel_time import first_p_s
 
 ORIGIN_NS = 1_562_261_629 * NS_PER_S
 EPICENTRE = Place(35.7, -117.5)
@@ -79,6 +80,24 @@ def test_onsets_that_are_no_p_of_it_are_left_out() -> None:
     result = find(onsets + noise, onsets[-1])
     assert result is not None
     assert result[1] == onsets
+
+
+def test_onsets_too_far_apart_in_time_for_any_source_change_nothing() -> None:
+    """Between two places P takes at most the way along the ground: half a minute is beyond it."""
+    onsets = arrivals(error_s=0.1)[:6]
+    far = [
+        Arrival(name, onsets[-1].onset_ns - (30 + k) * NS_PER_S, place)
+        for k, (name, place) in enumerate(STATIONS.items())
+    ]
+    assert find(onsets + far, onsets[-1]) == find(onsets, onsets[-1])
+    assert find(onsets[-1:] + far, onsets[-1]) is None
+
+
+def test_travel_times_are_interpolated_between_whole_kilometres() -> None:
+    tabled = [first_p_s(float(km), DEPTH_KM) for km in range(1001)]
+    distances_km = np.random.default_rng(0).uniform(0, 1200, 500)
+    expected = np.interp(distances_km, np.arange(1001), tabled)
+    np.testing.assert_allclose(_p_s(distances_km), expected, rtol=1e-12)
 
 
 def test_too_few_stations_are_none() -> None:
