@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -15,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from umamba_rt.core.estimate import Float32Array
-from umamba_rt.engine.scan_lanes import LANES, LOG2_E, STATES, scan_kernel
+from umamba_rt.engine.scan_lanes import LANES, LOG2_E, STATES, bound_scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +39,7 @@ def case(seed: int, windows: int, tokens: int, blocks: int) -> Case:
 def run(given: Case) -> Float32Array:
     rates = np.float64(given.a).reshape(-1, LANES, STATES).transpose(0, 2, 1) * LOG2_E
     y = np.empty_like(given.u)
-    scan_kernel()(
+    bound_scan(
         given.u,
         given.delta,
         given.gate,
@@ -51,7 +47,7 @@ def run(given: Case) -> Float32Array:
         np.ascontiguousarray(rates, dtype=np.float32),
         given.direct.reshape(-1, LANES),
         y,
-    )
+    )()
     return y
 
 
@@ -102,16 +98,13 @@ def test_nan_spoils_its_channel_from_its_token_on_and_nothing_else() -> None:
     assert np.array_equal(found[~spoilt], clean[~spoilt])
 
 
-def test_kernel_is_taken_from_the_cache_in_the_next_process(tmp_path: Path) -> None:
-    code = (
-        "from umamba_rt.engine.scan_lanes import scan_kernel; kernel = scan_kernel();"
-        "print(sum(kernel.stats.cache_hits.values()))"
-    )
-    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
-    hits = [
-        subprocess.run(
-            [sys.executable, "-c", code], env=environment, check=True, capture_output=True
-        ).stdout
-        for _ in range(2)
-    ]
-    assert [int(text) for text in hits] == [0, 1]
+@pytest.mark.parametrize("which", ["u", "delta", "gate", "bc"])
+def test_array_of_another_shape_dtype_or_order_is_refused(which: str) -> None:
+    sound = case(3, 1, 8, 1)
+    array = getattr(sound, which)
+    for other in (array[..., :-1], array.astype(np.float64), array[::-1], array[..., ::2]):
+        if other.shape != array.shape or not other.flags.c_contiguous or other.dtype != np.float32:
+            with pytest.raises(ValueError, match="scan: found"):
+                run(replace(sound, **{which: other}))
+    with pytest.raises(ValueError, match="nothing in"):
+        run(case(3, 1, 0, 1))

@@ -16,7 +16,7 @@ from umamba_rt.core.estimate import BatchOutput, Float32Array
 from umamba_rt.core.preprocess import ModelInput
 from umamba_rt.engine.base import about, require
 from umamba_rt.engine.openvino_graphs import AMPLITUDE, VALUES, WINDOW, Chain, Segment, chain_of
-from umamba_rt.engine.scan_lanes import scan_kernel
+from umamba_rt.engine.scan_lanes import bound_scan
 from umamba_rt.engine.weights import Weights
 from umamba_rt.models.config import V1Config
 from umamba_rt.models.readout import magnitude_of
@@ -119,9 +119,9 @@ class _Lane:
             self._steps.append(request.infer)
             if segment.scan is not None:
                 scan = segment.scan
-                taken = [arrays[name] for name in ("u", "delta", "gate", "bc")]
+                u, delta, gate, bc = (arrays[name] for name in ("u", "delta", "gate", "bc"))
                 output = self._array(segment.output, (1, scan.tokens, scan.width))
-                self._steps.append(partial(scan_kernel(), *taken, scan.rates, scan.direct, output))
+                self._steps.append(bound_scan(u, delta, gate, bc, scan.rates, scan.direct, output))
 
     def _array(self, name: str, shape: tuple[int, ...]) -> Float32Array:
         return self._arrays.setdefault(name, np.zeros(shape, np.float32))

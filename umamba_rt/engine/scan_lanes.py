@@ -2,37 +2,37 @@
 
 `umamba_rt.models.scan_kernels` is the exact one, float64 inside and good for gradients; a window's
 two layers take it 0.40 ms on one AVX-512 core, and this one 0.15 ms, softplus and gate included.
-The loops are written as LLVM vectors and not left to its vectoriser: that keeps the states in
-memory, where each addition waits for the one before to be stored (0.33 ms without softplus).
+It is written as LLVM vectors and not left to a vectoriser: that keeps the states in memory, where
+each addition waits for the one before to be stored (0.33 ms without softplus). llvmlite alone
+compiles it, in 0.1 s at each start: numba would be 60 MB more in the daemon.
 """
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
-import llvmlite.binding
-import numba
+import llvmlite.binding as llvm
+import numpy as np
 from llvmlite import ir
-from numba.core import cgutils
-from numba.extending import intrinsic
 
-from umamba_rt.models.scan_kernels import Kernel, compiled
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from umamba_rt.core.estimate import Float32Array
 
 STATES = 16  # hidden states of each channel; a register each
-LANES = 16 if llvmlite.binding.get_host_cpu_features().get("avx512f") else 8
+LANES = 16 if llvm.get_host_cpu_features().get("avx512f") else 8
 LOG2_E = math.log2(math.e)
 
-_FLOAT, _INT = ir.FloatType(), ir.IntType(32)
+_FLOAT, _INT, _LONG = ir.FloatType(), ir.IntType(32), ir.IntType(64)
 _FLOATS, _INTS = ir.VectorType(_FLOAT, LANES), ir.VectorType(_INT, LANES)
 _ROUND = 1.5 * 2.0**23  # adding it rounds to the nearest integer, which is left in the low bits
 _LOWEST, _HIGHEST = -126.0, 127.0
 _MANTISSA_BITS, _BIAS_BITS = 23, 0x3F800000
 # Taylor's series of 2**r; for |r| <= 0.5 the first term left out is below 2e-7 of the sum.
+_NAME = "scan"
 _TERMS = [math.log(2) ** k / math.factorial(k) for k in range(7)]
 
 
@@ -41,11 +41,10 @@ class _Emit:
 
     def __init__(self, builder: Any) -> None:
         self.builder = builder
-        self._fma = cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]
-            builder.module,
-            ir.FunctionType(_FLOATS, (_FLOATS,) * 3),
-            f"llvm.fma.v{LANES}f32",
-        )
+        name = f"llvm.fma.v{LANES}f32"
+        found = builder.module.globals.get(name)
+        kind = ir.FunctionType(_FLOATS, [_FLOATS] * 3)
+        self._fma = found or ir.Function(builder.module, kind, name)
 
     def all(self, value: float) -> Any:
         """Every lane this constant."""
@@ -94,92 +93,130 @@ class _Emit:
         grown = self.exp2(self.builder.fmul(x, self.all(-LOG2_E)))
         return self.builder.fdiv(x, self.builder.fadd(grown, self.all(1.0)))
 
+    def load(self, array: Any, index: Any) -> Any:
+        """The vector number ``index`` of an array."""
+        return self.builder.load(self._place(array, index), align=4)
 
-class _Array:
-    """A C-contiguous float32 array argument inside the code that is emitted."""
+    def store(self, value: Any, array: Any, index: Any) -> None:
+        """Put a vector there."""
+        self.builder.store(value, self._place(array, index), align=4)
 
-    def __init__(self, context: Any, builder: Any, kind: Any, value: Any) -> None:
-        array = context.make_array(kind)(context, builder, value)
-        self._builder, self._base = builder, array.data
-        self.shape = cgutils.unpack_tuple(builder, array.shape)  # type: ignore[no-untyped-call]
-
-    def place(self, index: Sequence[Any]) -> Any:
-        """Address of an element; the last axes may be left out."""
-        builder = self._builder
-        flat = index[0]
-        for size, position in zip(self.shape[1:], index[1:], strict=False):
-            flat = builder.add(builder.mul(flat, size), position)
-        for size in self.shape[len(index) :]:
-            flat = builder.mul(flat, size)
-        return builder.gep(self._base, [flat])
-
-    def lanes(self, index: Sequence[Any], offset: int = 0) -> Any:
-        """The vector that begins ``offset`` vectors behind an element."""
-        place = self._vector_place(index, offset)
-        return self._builder.load(place, align=4)
-
-    def put_lanes(self, value: Any, index: Sequence[Any]) -> None:
-        """Store a vector."""
-        self._builder.store(value, self._vector_place(index, 0), align=4)
-
-    def _vector_place(self, index: Sequence[Any], offset: int) -> Any:
-        place = self._builder.bitcast(self.place(index), _FLOATS.as_pointer())
-        return self._builder.gep(place, [_INT(offset)])
+    def _place(self, array: Any, index: Any) -> Any:
+        vectors = self.builder.bitcast(array, _FLOATS.as_pointer())
+        return self.builder.gep(vectors, [index])
 
 
-@intrinsic
-def _scan_lanes(typing_context, u, delta, gate, bc, rates, direct, y, window, block):  # type: ignore[no-untyped-def] # noqa: ARG001
-    """Emit the recurrence of one window and one vector of channels over all tokens."""
+@contextmanager
+def _loop(builder: Any, count: Any) -> Iterator[Any]:
+    """Emit ``for index in range(count)``; count is at least 1."""
+    before, body = builder.block, builder.append_basic_block()
+    builder.branch(body)
+    builder.position_at_end(body)
+    index = builder.phi(_LONG)
+    index.add_incoming(_LONG(0), before)
+    yield index
+    following = builder.add(index, _LONG(1))
+    index.add_incoming(following, builder.block)
+    behind = builder.append_basic_block()
+    builder.cbranch(builder.icmp_signed("<", following, count), body, behind)
+    builder.position_at_end(behind)
 
-    def emit(context, builder, signature, values):  # type: ignore[no-untyped-def]
-        kinds = signature.args
-        arrays = [_Array(context, builder, kinds[k], values[k]) for k in range(7)]
-        _emit_recurrence(builder, arrays, values[7], values[8])
-        return context.get_dummy_value()
 
-    return numba.void(u, delta, gate, bc, rates, direct, y, window, block), emit
+def _module() -> ir.Module:
+    """One function: seven arrays, then the numbers of windows, tokens and vectors of channels."""
+    module = ir.Module()
+    kind = ir.FunctionType(ir.VoidType(), [_FLOAT.as_pointer()] * 7 + [_LONG] * 3)
+    function = ir.Function(module, kind, _NAME)
+    builder = ir.IRBuilder(function.append_basic_block())
+    # Never in memory: LLVM turns such slots into registers.
+    states = [builder.alloca(_FLOATS) for _ in range(STATES)]
+    *arrays, windows, tokens, blocks = function.args
+    with _loop(builder, windows) as window, _loop(builder, blocks) as block:
+        for state in states:
+            builder.store(_Emit(builder).all(0.0), state)
+        first = builder.mul(window, tokens)
+        with _loop(builder, tokens) as token:
+            _emit_step(builder, arrays, states, builder.add(first, token), block, blocks)
+    builder.ret_void()
+    return module
 
 
-def _emit_recurrence(builder: Any, arrays: Sequence[_Array], window: Any, block: Any) -> None:
+def _emit_step(
+    builder: Any, arrays: Sequence[Any], states: Sequence[Any], row: Any, block: Any, blocks: Any
+) -> None:
+    """Take the states of one vector of channels over one token."""
     u, delta, gate, bc, rates, direct, y = arrays
     vector = _Emit(builder)
-    # Never in memory: LLVM turns such slots into registers.
-    states = [
-        cgutils.alloca_once(builder, _FLOATS)  # type: ignore[no-untyped-call]
-        for _ in range(STATES)
-    ]
-    for state in states:
-        builder.store(vector.all(0.0), state)
-    straight = direct.lanes([block])
-    channel = builder.mul(block, block.type(LANES))
-    with cgutils.for_range(builder, u.shape[1]) as loop:
-        here = [window, loop.index, channel]
-        step, value = vector.softplus(delta.lanes(here)), u.lanes(here)
-        drive, total = builder.fmul(step, value), builder.fmul(straight, value)
-        row = bc.place([window, loop.index])
-        for n, state in enumerate(states):
-            b = vector.spread(builder.load(builder.gep(row, [_INT(n)])))
-            c = vector.spread(builder.load(builder.gep(row, [_INT(STATES + n)])))
-            decay = vector.exp2(builder.fmul(step, rates.lanes([block], n)))
-            h = vector.fma(decay, builder.load(state), builder.fmul(drive, b))
-            builder.store(h, state)
-            total = vector.fma(h, c, total)
-        y.put_lanes(builder.fmul(total, vector.silu(gate.lanes(here))), here)
-
-
-def _scan(u, delta, gate, bc, rates, direct, y):  # type: ignore[no-untyped-def]
-    """Fill ``y`` (B, L, D), gated, from ``u, delta, gate`` (B, L, D) and ``bc`` (B, L, 32).
-
-    ``rates``: (D / LANES, 16, LANES), the decays times log2(e); ``direct``: (D / LANES, LANES).
-    """
-    for window in range(u.shape[0]):
-        for block in range(rates.shape[0]):
-            _scan_lanes(u, delta, gate, bc, rates, direct, y, window, block)  # type: ignore[call-arg]
+    here = builder.add(builder.mul(row, blocks), block)
+    step, value = vector.softplus(vector.load(delta, here)), vector.load(u, here)
+    drive, total = builder.fmul(step, value), builder.fmul(vector.load(direct, block), value)
+    scalars = builder.gep(bc, [builder.mul(row, _LONG(2 * STATES))])
+    decays = builder.mul(block, _LONG(STATES))
+    for n, state in enumerate(states):
+        b = vector.spread(builder.load(builder.gep(scalars, [_LONG(n)])))
+        c = vector.spread(builder.load(builder.gep(scalars, [_LONG(STATES + n)])))
+        rate = vector.load(rates, builder.add(decays, _LONG(n)))
+        decay = vector.exp2(builder.fmul(step, rate))
+        h = vector.fma(decay, builder.load(state), builder.fmul(drive, b))
+        builder.store(h, state)
+        total = vector.fma(h, c, total)
+    vector.store(builder.fmul(total, vector.silu(vector.load(gate, here))), y, here)
 
 
 @functools.cache
-def scan_kernel() -> Kernel:
-    """Compile the scan on first use, or take it from numba's cache on disk."""
-    cube, square = numba.float32[:, :, ::1], numba.float32[:, ::1]
-    # Without licence to reassociate, which would cancel the rounding; what may be fused is.
-    return compiled(_scan, (cube, cube, cube, cube, cube, square, cube), fastmath=())
+def _compiled() -> tuple[Any, Callable[..., None]]:
+    """The function, and what must live as long as it."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    machine = llvm.Target.from_default_triple().create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3
+    )
+    parsed = llvm.parse_assembly(str(_module()))
+    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=3))
+    builder.getModulePassManager().run(parsed, builder)
+    engine = llvm.create_mcjit_compiler(parsed, machine)
+    engine.finalize_object()
+    kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 7, *[ctypes.c_int64] * 3)
+    return engine, kind(engine.get_function_address(_NAME))
+
+
+def bound_scan(
+    u: Float32Array,
+    delta: Float32Array,
+    gate: Float32Array,
+    bc: Float32Array,
+    rates: Float32Array,
+    direct: Float32Array,
+    y: Float32Array,
+) -> Callable[[], None]:
+    """A call that fills ``y`` from what the other arrays then hold; it releases the GIL.
+
+    Args:
+        u: the channels, shape ``(B, L, D)``; D a multiple of LANES, B and L at least 1.
+        delta: step sizes before their softplus, the same shape.
+        gate: before its SiLU, the same shape.
+        bc: input and output weights of the states, shape ``(B, L, 32)``.
+        rates: decays times log2(e), shape ``(D / LANES, 16, LANES)``.
+        direct: direct feed, shape ``(D / LANES, LANES)``.
+        y: output, gated, the shape of ``u``.
+
+    Raises:
+        ValueError: an array is not C-contiguous float32, or of another shape.
+    """
+    arrays = (u, delta, gate, bc, rates, direct, y)
+    windows, tokens, width = u.shape
+    blocks = width // LANES
+    whole, states = (windows, tokens, blocks * LANES), (windows, tokens, 2 * STATES)
+    shapes = (whole, whole, whole, states, (blocks, STATES, LANES), (blocks, LANES), whole)
+    for array, shape in zip(arrays, shapes, strict=True):
+        if array.shape != shape or array.dtype != np.float32 or not array.flags.c_contiguous:
+            raise ValueError(f"scan: found {array.dtype} {array.shape}, expected float32 {shape}")
+    if not u.size:
+        raise ValueError(f"scan: nothing in {u.shape}")
+    _, function = _compiled()
+    addresses = [array.ctypes.data for array in arrays]
+
+    def scan(_kept: object = arrays) -> None:
+        function(*addresses, windows, tokens, blocks)
+
+    return scan

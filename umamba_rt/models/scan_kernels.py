@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import TypeAlias
 
 import numba
@@ -174,7 +174,7 @@ _INPUTS = (_CUBE, _CUBE, _SQUARE, _CUBE, _CUBE, _LINE)
 @functools.cache
 def forward_kernel() -> Kernel:
     """Compile the forward kernel on first use, or take it from numba's cache on disk."""
-    return compiled(_forward_rows, (*_INPUTS, _CUBE, *_RANGE))
+    return _compiled(_forward_rows, (*_INPUTS, _CUBE, *_RANGE))
 
 
 @functools.cache
@@ -182,18 +182,16 @@ def backward_kernel() -> Kernel:
     """Compile the backward kernel on first use; a process that only infers never does."""
     da, dd = numba.float64[:, ::1], numba.float64[::1]
     gradients = (_CUBE, _CUBE, da, _CUBE, _CUBE, dd)
-    return compiled(_backward_windows, (*_INPUTS, _CUBE, *gradients, *_RANGE))
+    return _compiled(_backward_windows, (*_INPUTS, _CUBE, *gradients, *_RANGE))
 
 
-def compiled(
-    function: Kernel, arguments: tuple[object, ...], *, fastmath: Collection[str] = _FASTMATH
-) -> Kernel:
+def _compiled(function: Kernel, arguments: tuple[object, ...]) -> Kernel:
     """Compile for exactly these types: another dtype or layout is an error, not a slow path."""
     compile_for = functools.partial(
         numba.njit,
         numba.void(*arguments),
         nogil=True,
-        fastmath=set(fastmath),
+        fastmath=_FASTMATH,
         error_model="numpy",
     )
     try:
