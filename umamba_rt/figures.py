@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from umamba_rt.event_thread import EventThread
 from umamba_rt.ingest import Ingest
 from umamba_rt.io.access import Access
 from umamba_rt.io.publisher import Publisher
@@ -38,6 +39,7 @@ class Figures:
     resume: Resume | None
     access: Access | None
     recall: Recall | None
+    events: EventThread | None
     left_at_end: int = 0
     started_s: float = field(default_factory=time.monotonic)
 
@@ -85,6 +87,7 @@ class Figures:
             "state_saves_failed": self.resume.failures if self.resume else 0,
             "peers_dropped": self.publisher.peers_dropped,
             "clients_refused": self.access.refused if self.access else 0,
+            "events_passed_over": self.events.passed_over if self.events else 0,
             "history_saves_failed": self.recall.saves_failed if self.recall else 0,
         }
         if self.query:

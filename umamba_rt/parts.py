@@ -165,6 +165,7 @@ class Parts:
             self.resume,
             self.access,
             self.recall,
+            self.events,
         )
 
     def _make_intake(self) -> Intake:
