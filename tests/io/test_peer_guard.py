@@ -10,7 +10,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 import zmq
@@ -184,3 +184,53 @@ def test_closing_waits_for_nothing() -> None:
     guarded.close(linger=0)
     context.term()
     assert time.monotonic() - began_s < 0.5
+
+
+def test_peers_beyond_the_most_are_hung_up_on_and_the_first_ones_stay() -> None:
+    context = zmq.Context()
+    guarded = context.socket(zmq.ROUTER)
+    with capture_logs() as log:
+        guard = PeerGuard(guarded, burst_bytes=200_000, bytes_s=0, max_peers=3)
+        address = f"tcp://127.0.0.1:{guarded.bind_to_random_port('tcp://127.0.0.1')}"
+        stay = [greeted(address, b"DEALER") for _ in range(3)]
+        go = [socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])))]
+        with suppress(ConnectionError):
+            while go[0].recv(4096):
+                pass
+        wait_until(lambda: guard.dropped == 1)
+        stay[0].sendall(b"\x00\x02hi")
+        assert guarded.recv_multipart()[1] == b"hi"
+        stay.pop().close()
+        wait_until(lambda: len(guard._peers) == 2)
+        stay.append(greeted(address, b"DEALER"))
+        stay[-1].sendall(b"\x00\x02ho")
+        assert guarded.recv_multipart()[1] == b"ho"
+        guard.close()
+    (told,) = [one for one in log if one["event"] == "peer_dropped"]
+    assert told["reason"] == "too_many_peers"
+    for peer in (*stay, *go):
+        peer.close()
+    guarded.close(linger=0)
+    context.term()
+
+
+def test_all_peers_are_hung_up_on_when_asked_and_may_come_back() -> None:
+    context = zmq.Context()
+    guarded = context.socket(zmq.ROUTER)
+    guard = PeerGuard(guarded, burst_bytes=200_000, bytes_s=0)
+    address = f"tcp://127.0.0.1:{guarded.bind_to_random_port('tcp://127.0.0.1')}"
+    peers = [greeted(address, b"DEALER") for _ in range(5)]
+    guard.hang_up()
+    for peer in peers:
+        peer.settimeout(5)
+        with suppress(ConnectionError):
+            assert peer.recv(4096) == b""
+        peer.close()
+    again = greeted(address, b"DEALER")
+    again.sendall(b"\x00\x02hi")
+    assert guarded.recv_multipart()[1] == b"hi"
+    assert guard.dropped == 0
+    again.close()
+    guard.close()
+    guarded.close(linger=0)
+    context.term()
