@@ -128,6 +128,31 @@ def test_closing_ends_all_threads_though_a_peer_holds_on() -> None:
         time.sleep(0.01)
 
 
+def test_close_waits_for_no_answer() -> None:
+    """Eight answers that do not come, and a ninth peer that waits for room."""
+    answering = threading.Event()
+
+    def never(request: WSGIEnvironment, start: StartResponse) -> list[bytes]:
+        answering.wait(60)
+        return application(request, start)
+
+    endpoint = HttpEndpoint("127.0.0.1:0", never, key="metrics.address")
+    endpoint.start()
+    with ExitStack() as open_sockets:
+        for _ in range(MAX_CONNECTIONS + 1):
+            peer = open_sockets.enter_context(connect(endpoint))
+            peer.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        ends_s = time.monotonic() + 20
+        while threads() < MAX_CONNECTIONS:
+            assert time.monotonic() < ends_s
+            time.sleep(0.01)
+        begun_s = time.monotonic()
+        endpoint.close()
+        took_s = time.monotonic() - begun_s
+        answering.set()
+    assert took_s < 3
+
+
 def test_close_before_start_frees_the_address() -> None:
     endpoint = HttpEndpoint("127.0.0.1:0", application, key="metrics.address")
     address = endpoint.address

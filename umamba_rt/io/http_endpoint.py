@@ -57,11 +57,11 @@ class HttpEndpoint:
 
     def close(self) -> None:
         """Stop, and hang up on who is connected."""
+        self._server.leave()
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()
         self._server.server_close()
-        self._server.hang_up_on_all()
 
     def _run(self) -> None:
         self._server.serve_forever(_POLL_S)
@@ -109,6 +109,7 @@ class _Server(socketserver.ThreadingMixIn, WSGIServer):
             self.address_family = socket.AF_INET6
         self._open: dict[Any, None] = {}  # the oldest first
         self._left = threading.Condition()
+        self._leaving = False
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
@@ -126,10 +127,14 @@ class _Server(socketserver.ThreadingMixIn, WSGIServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._left:
-            while len(self._open) >= MAX_CONNECTIONS:
+            while len(self._open) >= MAX_CONNECTIONS and not self._leaving:
                 _hang_up([next(iter(self._open))])
                 self._left.wait(_LEAVE_S)
+            leaving = self._leaving
             self._open[request] = None
+        if leaving:
+            self.shutdown_request(request)
+            return
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
@@ -141,9 +146,12 @@ class _Server(socketserver.ThreadingMixIn, WSGIServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Nothing: the application deals with its own errors, and these are the peer's."""
 
-    def hang_up_on_all(self) -> None:
+    def leave(self) -> None:
+        """Hang up on all; who waits for room is, too, so that nothing holds up the end."""
         with self._left:
+            self._leaving = True
             _hang_up(self._open)
+            self._left.notify_all()
 
 
 def _hang_up(connections: Iterable[socket.socket]) -> None:
