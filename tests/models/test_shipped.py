@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.support import ROOT
 from umamba_rt.core.amplitude import unknown_amplitude
 from umamba_rt.core.calibration import Calibration
 from umamba_rt.core.estimate import ModelName
@@ -39,6 +41,7 @@ def test_shipped_weights_are_small_trained_and_say_how_they_were_made(name: Mode
     assert checkpoint.facts.trained
     assert checkpoint.facts.preprocessing.amplitude
     assert '"recipe"' in checkpoint.facts.training
+    assert checkpoint.facts.errors is not None
 
 
 @pytest.mark.parametrize("name", ["v1", "v2"])
@@ -66,3 +69,9 @@ def test_an_unknown_unit_gives_a_finite_number(name: ModelName) -> None:
     engine = load_engine(weights(name), name=name)
     samples = np.random.default_rng(0).normal(size=(2, 3, 3001)).astype(np.float32)
     assert np.isfinite(engine.run(ModelInput(samples, unknown_amplitude(2))).magnitude).all()
+
+
+@pytest.mark.parametrize("name", ["v1", "v2"])
+def test_the_card_names_the_file_that_is_shipped(name: ModelName) -> None:
+    digest = hashlib.sha256(weights(name).read_bytes()).hexdigest()
+    assert digest in (ROOT / "docs" / "models" / f"{name}.md").read_text(encoding="utf-8")
