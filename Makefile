@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo bench test check wheel-test audit generated train compare format clean
+.PHONY: demo bench test check wheel-test audit generated train compare format clean install uninstall
 .DEFAULT_GOAL := test
 
 $(READY): pyproject.toml constraints.txt
@@ -38,6 +38,12 @@ audit: ## known vulnerabilities of the pinned packages; needs the internet's vul
 
 generated: $(READY) ## default file, JSON Schema and docs of the configuration, from umamba_rt/config.py
 	$(BIN)/python tools/generate.py
+
+install: ## as a service of this machine: user, folders, /opt/umamba-rt, units (root; tools/install.sh --help)
+	tools/install.sh
+
+uninstall: ## the other way; configuration and state stay
+	tools/install.sh --uninstall
 
 train: $(READY) ## the shipped weights anew, an hour a model; ended, it goes on when started again
 	$(BIN)/python tools/train.py run config/training/v2-1.toml --output runs/v2-1

@@ -1,7 +1,8 @@
-"""systemd/umamba-rt.service, by systemd's own checker."""
+"""The units, by systemd's own checkers."""
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -12,18 +13,29 @@ import pytest
 from tests.support import ROOT
 
 UNIT = ROOT / "systemd" / "umamba-rt.service"
+TEMPLATE = ROOT / "systemd" / "umamba-rt@.service"
+MOST_EXPOSURE = 1.5
+# What the template has other than the service: all that is an instance's own.
+OWN = {
+    "streams\n": "streams (%i)\n",
+    "/umamba-rt.toml\n": "/%i.toml\n",
+    "StateDirectory=umamba-rt\n": "StateDirectory=umamba-rt/%i\n",
+    "/var/lib/umamba-rt\n": "/var/lib/umamba-rt/%i\n",
+}
 INSTALLED = "/opt/umamba-rt/bin/umamba-rt"
-
-
-@pytest.mark.systemd
-@pytest.mark.skipif(
+needs_analyze = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed"
 )
-def test_systemd_finds_nothing_to_say_about_the_unit(tmp_path: Path) -> None:
+pytestmark = pytest.mark.systemd
+
+
+@needs_analyze
+@pytest.mark.parametrize("shipped", [UNIT, TEMPLATE], ids=lambda path: path.name)
+def test_systemd_finds_nothing_to_say_about_the_unit(shipped: Path, tmp_path: Path) -> None:
     program = Path(sys.executable).parent / "umamba-rt"
-    text = UNIT.read_text(encoding="utf-8")
+    text = shipped.read_text(encoding="utf-8")
     assert INSTALLED in text
-    unit = tmp_path / UNIT.name
+    unit = tmp_path / shipped.name
     unit.write_text(text.replace(INSTALLED, str(program)), encoding="utf-8")
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", str(unit)],
@@ -36,13 +48,30 @@ def test_systemd_finds_nothing_to_say_about_the_unit(tmp_path: Path) -> None:
     assert done.stdout + done.stderr == ""
 
 
-@pytest.mark.systemd
-@pytest.mark.skipif(
-    shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed"
-)
+@needs_analyze
 def test_checker_would_find_a_mistake(tmp_path: Path) -> None:
     unit = tmp_path / UNIT.name
     unit.write_text(UNIT.read_text(encoding="utf-8") + "\n[Service]\nTypo=yes\n", encoding="utf-8")
     command = ["systemd-analyze", "verify", "--man=no", str(unit)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert "Typo" in done.stderr
+
+
+@needs_analyze
+@pytest.mark.parametrize("shipped", [UNIT, TEMPLATE], ids=lambda path: path.name)
+def test_exposure_is_little(shipped: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", str(shipped)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    found = re.search(r"Overall exposure level for (\S+): ([\d.]+)", done.stdout)
+    assert found, done.stdout + done.stderr
+    with capsys.disabled():
+        print(f"\nsystemd-analyze security: {found[1]} {found[2]} (at most {MOST_EXPOSURE})")
+    assert float(found[2]) <= MOST_EXPOSURE
+
+
+def test_template_is_the_service_with_what_is_an_instances_own() -> None:
+    text = UNIT.read_text(encoding="utf-8")
+    for shared, own in OWN.items():
+        assert shared in text
+        text = text.replace(shared, own)
+    assert TEMPLATE.read_text(encoding="utf-8") == text
