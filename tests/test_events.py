@@ -176,7 +176,7 @@ def bursts(station: str, onset_s: float) -> list[ReplayRecord]:
 def test_a_replay_writes_the_same_events_each_time() -> None:
     records = [r for n, name in enumerate(("A", "B", "C")) for r in bursts(f"XX_{name}", 45.5 + n)]
     records.sort(key=lambda record: (record.end_ns, str(record.source_id)))
-    engines = [load_engine(None, name="v2")]
+    engines = [load_engine(None, name="v2", engine="torch")]
     config = replace(Config(), events=EventsConfig(min_stations=3))
 
     def run() -> list[dict[str, Any]]:

@@ -409,7 +409,7 @@ class Config:
                 self.quality.min_timing_quality,
             ),
             preference=Preference(stations.serve, stations.prefer, stations.serve_all),
-            trigger=self.events.trigger,
+            trigger=self.events.trigger(window.length_s),
         )
 
 

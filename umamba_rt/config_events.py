@@ -13,6 +13,9 @@ from umamba_rt.core.timebase import NS_PER_S, RATE_HZ
 from umamba_rt.core.trigger import TriggerRules
 from umamba_rt.errors import ConfigProblem
 
+# Windows that an earlier run had cut and not sent are told of their triggers once more.
+_LATE_S = 60.0
+
 
 @dataclass(frozen=True, slots=True)
 class EventsConfig:
@@ -75,14 +78,14 @@ class EventsConfig:
         high=60,
     )
 
-    @property
-    def trigger(self) -> TriggerRules | None:
-        """The core's part; None where events are off."""
+    def trigger(self, length_s: float) -> TriggerRules | None:
+        """The core's part, for windows of a length; None where events are off."""
         if not self.enabled:
             return None
         sta, lta = round(self.sta_s * RATE_HZ), round(self.lta_s * RATE_HZ)
         average = StaLtaRules(self.average, self.low_hz, self.high_hz, sta=sta, lta=lta)
-        return TriggerRules(average, self.on, self.off, round(self.refractory_s * RATE_HZ))
+        refractory, keep = (round(s * RATE_HZ) for s in (self.refractory_s, length_s + _LATE_S))
+        return TriggerRules(average, self.on, self.off, refractory, keep)
 
     @property
     def station(self) -> EventRules:

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from umamba_rt.core.ids import EMPTY_LOCATION, GroupId
+from umamba_rt.core.ids import GroupId
 from umamba_rt.core.timebase import NS_PER_S, SAMPLE_NS, parse_rfc3339
 from umamba_rt.core.window import Window
 from umamba_rt.io.ledger import Ledger, Mark
@@ -65,7 +65,7 @@ class Delivery:
         for (sensor, model), mark in self._ledger.marks.items():
             if model in self._models:
                 decided[sensor] = min(mark.sent, decided.get(sensor, mark.sent))
-        return {_group(sensor): first for sensor, first in decided.items()}
+        return {GroupId.parse(sensor): first for sensor, first in decided.items()}
 
     def hand(self, windows: Iterable[Window]) -> None:
         """Note windows that are on their way to the models, in their order."""
@@ -150,11 +150,6 @@ class Delivery:
         mark = self._ledger.get(one.sensor, one.model)
         begun = max(one.first, mark.begun if mark else one.first)
         self._ledger.put(one.sensor, one.model, Mark(begun, one.first))
-
-
-def _group(sensor: str) -> GroupId:
-    network, station, location, band_source = sensor.split(".")
-    return GroupId(network, station, "" if location == EMPTY_LOCATION else location, band_source)
 
 
 def _index(window_start: str) -> int:

@@ -9,6 +9,7 @@ from umamba_rt.config_events import EventsConfig
 from umamba_rt.core.association import Place
 from umamba_rt.core.coincidence import Coincidence
 from umamba_rt.core.estimate import ModelIdentity
+from umamba_rt.core.forming import by_onset
 from umamba_rt.core.ids import GroupId, SourceId
 from umamba_rt.core.inventory import Inventory
 from umamba_rt.core.network_event import NetworkEvent
@@ -104,9 +105,9 @@ class Events:
         self, moment_ns: int, ready: list[list[StationEvent]]
     ) -> Iterator[NetworkEventMessage]:
         assert self._identity is not None
-        for revisions in ready:
-            for event in revisions:
-                self._network.accept(event)
+        # By their onsets, not their names: a moment may bring 30 s of them, behind a gap.
+        for event in sorted((e for revisions in ready for e in revisions), key=by_onset):
+            self._network.accept(event)
         told: list[NetworkEvent] = self._network.tell(moment_ns)
         for one in told:
             yield network_event_message(one, self._identity)

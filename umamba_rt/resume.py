@@ -21,6 +21,7 @@ from umamba_rt.io.departures import Departures
 from umamba_rt.io.publisher import Publisher
 from umamba_rt.io.seedlink import Packet, SeedLinkReader
 from umamba_rt.io.server_positions import ServerPositions
+from umamba_rt.io.trigger_file import TriggerFile
 from umamba_rt.rate_limit import RateLimit
 from umamba_rt.state_directory import StateDirectory
 from umamba_rt.wire.message import Magnitude
@@ -58,6 +59,7 @@ class Resume:
         self._directory = StateDirectory(directory)
         self.positions = self._directory.positions(config)
         self._ledger = self._directory.ledger(time.time_ns() + self._max_future_ns)
+        self._triggers = TriggerFile(directory / "triggers")
         self._departures = Departures(self._departed)
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="umamba-state")
         self._begun = asyncio.Event()
@@ -89,6 +91,7 @@ class Resume:
         """
         self._delivery = Delivery(publisher, self._ledger, models)
         self._readers, self._pipeline = readers, pipeline
+        pipeline.triggers.resume(self._triggers.load())
         decided = self._delivery.decided()
         for group, first in decided.items():
             pipeline.resume_after(group, first)
@@ -133,12 +136,14 @@ class Resume:
         """Write everything that has changed; a failure is a warning, at most one a minute."""
         loop = asyncio.get_running_loop()
         self._delivery.settle()
-        snapshots = []
+        triggers, snapshots = self._pipeline.triggers.saved, []
         for reader in self._readers:
             reader.positions.advance(self._needed_from_ns, time.monotonic_ns())
             snapshots.append((reader.positions, reader.positions.snapshot()))
         try:
             await loop.run_in_executor(self._disk, self._ledger.sync)
+            if triggers is not None:
+                await loop.run_in_executor(self._disk, self._triggers.save, triggers)
             for positions, snapshot in snapshots:
                 await loop.run_in_executor(self._disk, positions.save, snapshot)
         except OSError as error:

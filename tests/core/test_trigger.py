@@ -18,6 +18,7 @@ from umamba_rt.core.trigger import Trigger, TriggerRules, TriggerSpan
 AVERAGE = StaLtaRules(sta=30, lta=400)
 RULES = TriggerRules(AVERAGE, on=3.0, off=1.5, refractory=0, keep=10**6)
 FIRST = 5_000_000
+END = 10**9
 
 
 def bursts(seed: int, count: int = 6000) -> NDArray[np.float32]:
@@ -30,7 +31,7 @@ def bursts(seed: int, count: int = 6000) -> NDArray[np.float32]:
 
 
 def spans(trigger: Trigger) -> list[tuple[int, int | None]]:
-    return [(span.on - FIRST, span.off and span.off - FIRST) for span in trigger.since(0)]
+    return [(span.on - FIRST, span.off and span.off - FIRST) for span in trigger.within(0, END)]
 
 
 def fed(samples: NDArray[np.float32], rules: TriggerRules = RULES) -> Trigger:
@@ -81,8 +82,8 @@ def test_behind_a_gap_the_averages_start_anew() -> None:
     trigger.feed(FIRST + 3100, samples[3100:])
     alone = Trigger(RULES)
     alone.feed(FIRST + 3100, samples[3100:])
-    assert trigger.since(FIRST + 3100) == alone.since(FIRST + 3100)
-    assert all(span.on >= FIRST + 3500 for span in alone.since(0))
+    assert trigger.within(FIRST + 3100, END) == alone.within(FIRST + 3100, END)
+    assert all(span.on >= FIRST + 3500 for span in alone.within(0, END))
 
 
 def test_a_span_that_is_on_ends_where_its_data_end() -> None:
@@ -100,7 +101,7 @@ def test_an_infinite_sample_is_a_gap() -> None:
     trigger.feed(FIRST + 2001, samples[2001:])
     alone = Trigger(RULES)
     alone.feed(FIRST + 2001, samples[2001:])
-    assert trigger.since(FIRST + 2001) == alone.since(FIRST + 2001)
+    assert trigger.within(FIRST + 2001, END) == alone.within(FIRST + 2001, END)
 
 
 def test_going_on_within_the_refractory_time_is_no_new_onset() -> None:
@@ -118,8 +119,8 @@ def test_going_on_within_the_refractory_time_is_no_new_onset() -> None:
 def test_spans_are_forgotten_but_the_latest_onset() -> None:
     samples = bursts(7)
     trigger = fed(np.concatenate([samples, samples * 0]), TriggerRules(AVERAGE, keep=100))
-    (latest,) = trigger.since(0)
-    assert latest == fed(samples, TriggerRules(AVERAGE, keep=10**6)).since(0)[-1]
+    (latest,) = trigger.within(0, END)
+    assert latest == fed(samples, TriggerRules(AVERAGE, keep=10**6)).within(0, END)[-1]
 
 
 @pytest.mark.parametrize("index", [9, 10])
@@ -127,7 +128,8 @@ def test_spans_that_ended_before_an_index_are_not_told(index: int) -> None:
     state = Trigger(RULES).state
     spans_known = (TriggerSpan(5, 10), TriggerSpan(50, None))
     trigger = Trigger(RULES, type(state)(None, True, spans_known, state.average))
-    assert trigger.since(index) == spans_known[index - 9 :]
+    assert trigger.within(index, END) == spans_known[index - 9 :]
+    assert trigger.within(0, 50) == spans_known[:1]
 
 
 @needs_shared

@@ -94,6 +94,16 @@ class GroupId:
         place = self.location or EMPTY_LOCATION
         return f"{self.network}.{self.station}.{place}.{self.band_source}"
 
+    @classmethod
+    def parse(cls, text: str) -> GroupId:
+        """Read what ``str`` wrote.
+
+        Raises:
+            ValueError: the text has another form.
+        """
+        network, station, place, band_source = text.split(".")
+        return cls(network, station, "" if place == EMPTY_LOCATION else place, band_source)
+
     @property
     def station_id(self) -> str:
         """``NET_STA``, SeedLink's name of a station."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from umamba_rt.core.gaps import Fill
 from umamba_rt.core.ids import GroupId
@@ -15,7 +15,8 @@ from umamba_rt.core.sensor import Cut, Sensor
 from umamba_rt.core.sensor_rules import SensorRules, VerticalOnly
 from umamba_rt.core.state import StateChange
 from umamba_rt.core.timebase import NS_PER_S, RATE_HZ
-from umamba_rt.core.trigger import Trigger, TriggerRules
+from umamba_rt.core.trigger import TriggerRules
+from umamba_rt.core.trigger_bank import TriggerBank
 from umamba_rt.core.window import Window, WindowRules
 from umamba_rt.core.withhold import NOTHING_WITHHELD, WithholdRules
 from umamba_rt.errors import SampleRateError
@@ -108,7 +109,7 @@ class Pipeline:
         self._sensors: dict[GroupId, Sensor] = {}
         self._resumed: dict[GroupId, int] = {}
         self._rosters: dict[tuple[str, ...], Roster] = {}
-        self._triggers: dict[GroupId, Trigger] = {}
+        self.triggers = TriggerBank(settings.trigger)
         self.counts: Counter[Reason] = Counter()
 
     @property
@@ -166,7 +167,7 @@ class Pipeline:
             self.counts[Reason.COMPONENT] += 1
             return Outcome()
         self._count(sensor, cut)
-        return Outcome(self._watched(cut.windows), cut.changes)
+        return Outcome(self.triggers.watch(cut.windows), cut.changes)
 
     def refuse_future(self, count: int) -> None:
         """Count segments whose times cannot be right: nothing else is touched."""
@@ -180,32 +181,9 @@ class Pipeline:
         for sensor in self._sensors.values():
             cut = sensor.tick(now_ns)
             self._count(sensor, cut)
-            outcome.windows.extend(self._watched(cut.windows))
+            outcome.windows.extend(self.triggers.watch(cut.windows))
             outcome.changes.extend(cut.changes)
         return outcome
-
-    def _watched(self, windows: list[Window]) -> list[Window]:
-        """The windows with what the trigger says of them.
-
-        It sees the samples that each window holds beyond the one before: every sample once, as the
-        models see it, in an order that does not depend on the packets'.
-        """
-        rules = self._settings.trigger
-        if rules is None:
-            return windows
-        watched = []
-        for window in windows:
-            trigger = self._triggers.get(window.group)
-            if trigger is None:
-                average = rules.average.at(window.quality.native_rate_hz)
-                trigger = Trigger(replace(rules, average=average))
-                self._triggers[window.group] = trigger
-            trigger.feed(window.first, window.samples[0])
-            if spans := trigger.since(window.first):
-                quality = replace(window.quality, triggered=True)
-                window = replace(window, quality=quality, triggers=spans)
-            watched.append(window)
-        return watched
 
     def _is_future(self, segment: Segment, now_ns: int) -> bool:
         limit_s = self._settings.max_future_s

@@ -27,7 +27,7 @@ class TriggerRules:
     on: float = 4.0
     off: float = 2.0
     refractory: int = 200
-    keep: int = 3001
+    keep: int = 9001
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,10 @@ class Trigger:
         self._spans: deque[TriggerSpan] = deque(state.spans if state else ())
         self._average = StaLta(rules.average, state.average if state else None)
 
+    def is_ahead(self, index: int) -> bool:
+        """Whether it has seen samples from that index on."""
+        return self._following is not None and self._following > index
+
     @property
     def state(self) -> TriggerState:
         """Where it is now."""
@@ -97,9 +101,13 @@ class Trigger:
         self._follow(first, self._average.ratios(samples))
         self._forget(self._following - self._rules.keep)
 
-    def since(self, index: int) -> tuple[TriggerSpan, ...]:
-        """The spans that had not ended by a grid index, oldest first."""
-        return tuple(span for span in self._spans if span.off is None or span.off > index)
+    def within(self, first: int, stop: int) -> tuple[TriggerSpan, ...]:
+        """The spans that hold a sample of a range of the grid, oldest first."""
+        return tuple(
+            span
+            for span in self._spans
+            if span.on < stop and (span.off is None or span.off > first)
+        )
 
     def _follow(self, first: int, ratios: Float64Array) -> None:
         position = 0

@@ -1,0 +1,96 @@
+"""core/trigger_bank.py: windows are flagged, and a restart changes no onset."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from umamba_rt.core.ids import GroupId
+from umamba_rt.core.quality import Quality
+from umamba_rt.core.trigger import TriggerRules
+from umamba_rt.core.trigger_bank import SavedTriggers, TriggerBank
+from umamba_rt.core.window import Window
+
+RULES = TriggerRules()
+GROUP = GroupId("CI", "CCC", "", "HH")
+QUALITY = Quality(0.0, 0, 0.0, False, 20.0, 100.0, "ZNE", True)
+FIRST = 5_000_000
+
+
+def windows(group: GroupId = GROUP) -> list[Window]:
+    """A window a second of two minutes with three bursts."""
+    rng = np.random.default_rng(0)
+    samples = rng.normal(0, 100, 12_000)
+    for start in (4000, 6050, 9000):
+        samples[start : start + 200] *= 80
+    rows = np.stack([samples.astype(np.float32)] * 3)
+    return [
+        Window(group, FIRST + k, rows[:, k : k + 3001], QUALITY, 0) for k in range(0, 9000, 100)
+    ]
+
+
+def test_windows_are_flagged_while_they_hold_a_trigger() -> None:
+    watched = TriggerBank(RULES).watch(windows())
+    spans = sorted({span.on for window in watched for span in window.triggers})
+    assert [(on - FIRST) // 10 for on in spans] == [400, 605, 900]
+    for window in watched:
+        assert window.quality.triggered == bool(window.triggers)
+        assert all(span.on < window.first + 3001 for span in window.triggers)
+    assert not watched[0].triggers
+    assert watched[10].triggers
+
+
+def test_nothing_triggers_without_rules() -> None:
+    bank = TriggerBank(None)
+    assert not any(window.triggers for window in bank.watch(windows()))
+    assert bank.saved is None
+    bank.resume(SavedTriggers(RULES, {}))
+
+
+@given(cut=st.integers(1, 89), behind=st.integers(-25, 3))
+def test_a_restart_changes_no_onset(cut: int, behind: int) -> None:
+    undisturbed = [window.triggers for window in TriggerBank(RULES).watch(windows())]
+    before, after = TriggerBank(RULES), TriggerBank(RULES)
+    # The file is of another moment than the ledger: windows older, or newer by those in the queue.
+    before.watch(windows()[: max(1, cut + behind)])
+    after.resume(msgspec.json.decode(msgspec.json.encode(before.saved), type=SavedTriggers))
+    told = [window.triggers for window in after.watch(windows()[cut:])]
+    onsets = [{span.on for span in triggers} for triggers in told]
+    assert onsets == [{span.on for span in triggers} for triggers in undisturbed[cut:]]
+
+
+def test_triggers_of_other_rules_begin_anew() -> None:
+    before, after = TriggerBank(RULES), TriggerBank(replace(RULES, on=5.0))
+    before.watch(windows())
+    after.resume(before.saved)
+    assert after.saved is not None
+    assert not after.saved.sensors
+    after.resume(None)
+
+
+def test_a_trigger_from_the_future_begins_anew() -> None:
+    before, after = TriggerBank(RULES), TriggerBank(RULES)
+    late = [replace(window, first=window.first + 10**7) for window in windows()]
+    before.watch(late)
+    after.resume(before.saved)
+    told, expected = after.watch(windows()), TriggerBank(RULES).watch(windows())
+    assert [one.triggers for one in told] == [one.triggers for one in expected]
+
+
+def test_each_sensor_has_a_trigger_with_the_band_of_its_rate() -> None:
+    bank, slow = TriggerBank(RULES), GroupId("CI", "CCC", "10", "BH")
+    quality = replace(QUALITY, native_rate_hz=20.0)
+    bank.watch(windows() + [replace(one, quality=quality) for one in windows(slow)])
+    assert bank.saved is not None
+    bands = {name: one.rules.average.high_hz for name, one in bank.saved.sensors.items()}
+    assert bands == {"CI.CCC.--.HH": 40.0, "CI.CCC.10.BH": 8.0}
+
+
+@pytest.mark.parametrize("name", ["CI.CCC.--.HH", "CI.CCC.10.BH"])
+def test_names_of_sensors_are_read_back(name: str) -> None:
+    assert str(GroupId.parse(name)) == name

@@ -1,0 +1,86 @@
+"""The triggers of all sensors, and what they say of windows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from umamba_rt.core.ids import GroupId
+from umamba_rt.core.timebase import RATE_HZ
+from umamba_rt.core.trigger import Trigger, TriggerRules, TriggerState
+from umamba_rt.core.window import Window
+
+# An earlier run's trigger may have seen windows that were on their way when it was killed; one
+# that is a minute ahead has a time that was never right.
+_MOST_AHEAD = 60 * RATE_HZ
+
+
+@dataclass(frozen=True, slots=True)
+class SavedTrigger:
+    """What a trigger is made anew from: its rules, with the band that its rate allows."""
+
+    rules: TriggerRules
+    state: TriggerState
+
+
+@dataclass(frozen=True, slots=True)
+class SavedTriggers:
+    """Those of all sensors, by name, and the rules that they were made by."""
+
+    rules: TriggerRules
+    sensors: dict[str, SavedTrigger]
+
+
+class TriggerBank:
+    """Runs a trigger over the samples that each window of a sensor holds beyond the one before.
+
+    So a trigger sees every sample once, as the models see it: rotated, resampled, small gaps
+    filled; in an order that does not depend on the packets'. It knows no sooner than the window
+    is cut, and behind a gap that withholds windows not before the first whole one.
+    """
+
+    def __init__(self, rules: TriggerRules | None) -> None:
+        self._rules = rules
+        self._triggers: dict[GroupId, tuple[TriggerRules, Trigger]] = {}
+
+    @property
+    def saved(self) -> SavedTriggers | None:
+        """What ``resume`` goes on from; None where nothing triggers."""
+        if self._rules is None:
+            return None
+        return SavedTriggers(
+            self._rules,
+            {
+                str(group): SavedTrigger(rules, trigger.state)
+                for group, (rules, trigger) in self._triggers.items()
+            },
+        )
+
+    def resume(self, saved: SavedTriggers | None) -> None:
+        """Go on with an earlier run's triggers, unless it went by other rules.
+
+        The first windows hold again the latest samples that they have seen; where they do not,
+        that is a gap to the trigger.
+        """
+        if saved is not None and saved.rules == self._rules:
+            for name, one in saved.sensors.items():
+                trigger = Trigger(one.rules, one.state)
+                self._triggers[GroupId.parse(name)] = one.rules, trigger
+
+    def watch(self, windows: list[Window]) -> list[Window]:
+        """The same windows with what the triggers say of them."""
+        if self._rules is None:
+            return windows
+        return [self._watch(self._rules, window) for window in windows]
+
+    def _watch(self, base: TriggerRules, window: Window) -> Window:
+        stop = window.first + window.samples.shape[1]
+        known = self._triggers.get(window.group)
+        if known is None or known[1].is_ahead(stop + _MOST_AHEAD):
+            rules = replace(base, average=base.average.at(window.quality.native_rate_hz))
+            known = self._triggers[window.group] = rules, Trigger(rules)
+        trigger = known[1]
+        trigger.feed(window.first, window.samples[0])
+        spans = trigger.within(window.first, stop)
+        if not spans:
+            return window
+        return replace(window, quality=replace(window.quality, triggered=True), triggers=spans)
