@@ -14,8 +14,10 @@ from umamba_rt.io.peer_guard import PeerGuard
 _MAX_SUBSCRIPTIONS_READ = 1000
 # Subscriptions are prefixes of topics: 512 bytes are plenty, and a peer cannot send more.
 _MAX_SUBSCRIPTION_BYTES = 512
-# What a subscriber may send: tens of thousands of subscriptions at once, hundreds a second.
-_BURST_BYTES, _BYTES_S = 1_000_000, 10_000.0
+# What a subscriber may send: three thousand subscriptions of a sensor with CURVE, six without, and
+# signs of life, which take 6 bytes a second. A megabyte of subscriptions takes 70 MB to keep, so
+# who goes on subscribing is hung up on, and may come back with those that it still wants.
+_BURST_BYTES, _BYTES_S = 200_000, 20.0
 _LINGER_MS = 500  # what was sent at the end still leaves
 # A peer that connects and does not finish its handshake; an honest one takes milliseconds. One that
 # is refused waits for so long before it tries again.
