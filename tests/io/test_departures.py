@@ -69,13 +69,14 @@ def test_every_kind_of_message_comes_round(
         pass
 
 
+@pytest.mark.parametrize("endpoint", [0, 1])
 def test_what_came_round_is_with_the_other_subscribers(
-    publisher: Publisher, departed: queue.Queue[int], form: Format
+    publisher: Publisher, departed: queue.Queue[int], form: Format, endpoint: int
 ) -> None:
     """200 times: when the echo is here, so is the message there, without any more waiting."""
     if form == "msgpack":
         return  # the subscriber of the package reads JSON
-    with Subscriber(publisher.address, ["magnitude."], timeout_s=0.2) as feed:
+    with Subscriber(publisher.addresses[endpoint], ["magnitude."], timeout_s=0.2) as feed:
         while feed.receive() is None:
             publisher.send_magnitude(ESTIMATE, 0)
         while feed.receive() is not None:
