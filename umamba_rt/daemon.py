@@ -21,6 +21,7 @@ from umamba_rt.io.publisher import Publisher
 from umamba_rt.parts import Parts
 from umamba_rt.reader_tasks import ReaderTasks, cancel
 from umamba_rt.reload import Reloader, Sources
+from umamba_rt.responsiveness import favour_latency
 from umamba_rt.status_line import StatusLine
 from umamba_rt.supervision import Deaths, Watchdog, feeding_interval_s
 
@@ -92,6 +93,7 @@ class Daemon:
         self._loop.add_signal_handler(signal.SIGHUP, self._asked_to_reload.set)
         if asked_to_end():
             self._stop.set()
+        favour_latency()
         parts.worker.start()
         services = [self._reads.run, self._beat, self._turn, self._reload, *parts.services]
         tasks = [asyncio.ensure_future(service()) for service in services]
