@@ -281,3 +281,11 @@ def test_shipped_weights_run_without_torch() -> None:
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_half_precision_moves_estimates_by_hundredths(name: ModelName) -> None:
+    batch = ModelInput(windows(6, 6))
+    engine = FastCpuEngine(weights_of(shipped_model(name)), threads=1, half=True)
+    want = shipped_engine(name).run(batch).magnitude
+    np.testing.assert_allclose(engine.run(batch).magnitude, want, rtol=0, atol=0.05)
