@@ -27,6 +27,7 @@ class StandingClock:
     """A wall clock that a test moves."""
 
     follows_data = False
+    step_ns = 0
 
     def __init__(self, now_ns: int) -> None:
         self.time_ns = now_ns
@@ -36,6 +37,8 @@ class StandingClock:
 
     def now_ns(self) -> int:
         return self.time_ns
+
+    latest_ns = utc_ns = now_ns
 
 
 def replayed() -> Ingest:

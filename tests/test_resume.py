@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import socket
 import threading
 import time
@@ -301,3 +302,14 @@ def test_ledger_of_the_future_is_left_out_and_a_damaged_one_set_aside(tmp_path: 
         assert directory.ledger(0).marks == {}
     assert [entry["event"] for entry in logs] == ["state_unreadable"]
     directory.close()
+
+
+def test_directory_knows_when_it_was_saved_whatever_the_clock_says_now(tmp_path: Path) -> None:
+    """A machine without a battery begins in 1970: what it had sent is not from the future."""
+    directory = StateDirectory(tmp_path)
+    (tmp_path / "ledger").write_bytes(b"")
+    late_ns = time.time_ns() + 86400 * 10**9
+    os.utime(tmp_path / "ledger", ns=(late_ns, late_ns))
+    assert directory.saved_ns() == late_ns
+    directory.close()
+    assert StateDirectory(tmp_path / "ledger" / "no").saved_ns() == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 from umamba_rt.core.ids import names_station
@@ -23,14 +24,25 @@ class Clock(Protocol):
     def observe(self, end_ns: int) -> None:
         """Note that data up to ``end_ns`` are there."""
 
+    @property
+    def step_ns(self) -> int:
+        """How far UTC has been stepped ahead of this clock, ns."""
+
     def now_ns(self) -> int:
         """Now, ns since 1970 UTC."""
+
+    def latest_ns(self) -> int:
+        """The latest that now can be, ns since 1970 UTC."""
+
+    def utc_ns(self) -> int:
+        """Now, steps and all."""
 
 
 class DataClock:
     """Replay's clock: the newest sample seen. The same records give the same times."""
 
     follows_data = True
+    step_ns = 0
 
     def __init__(self) -> None:
         self._now_ns = 0
@@ -42,6 +54,8 @@ class DataClock:
     def now_ns(self) -> int:
         """Time of the newest sample, ns since 1970 UTC; 0 before any."""
         return self._now_ns
+
+    latest_ns = utc_ns = now_ns
 
 
 class Ingest:
@@ -82,7 +96,8 @@ class Ingest:
             raise
         self.latest = segment
         if not self._clock.follows_data:
-            return self.pipeline.accept(segment, self._clock.now_ns())
+            clock = self._clock
+            return self._in_utc(self.pipeline.accept(segment, clock.now_ns(), clock.latest_ns()))
         return self._settle(*self._quarantine.admit(segment))
 
     def finish(self) -> Outcome:
@@ -91,7 +106,16 @@ class Ingest:
 
     def tick(self) -> Outcome:
         """Let waits end, as of the clock."""
-        return self.pipeline.tick(self._clock.now_ns())
+        return self._in_utc(self.pipeline.tick(self._clock.now_ns()))
+
+    def _in_utc(self, outcome: Outcome) -> Outcome:
+        """What the core says by a clock without steps, by the machine's."""
+        step_ns = self._clock.step_ns
+        if not step_ns:
+            return outcome
+        windows = [replace(one, arrival_ns=one.arrival_ns + step_ns) for one in outcome.windows]
+        changes = [replace(one, since_ns=one.since_ns + step_ns) for one in outcome.changes]
+        return replace(outcome, windows=windows, changes=changes)
 
     def _settle(self, used: list[Segment], refused: list[Segment]) -> Outcome:
         """Give the core what the clock follows, and count what it must not."""

@@ -25,7 +25,7 @@ from umamba_rt.figures import Figures
 from umamba_rt.ingest import Clock, DataClock, Ingest
 from umamba_rt.intake import Intake, Room
 from umamba_rt.io.access import Access, open_access
-from umamba_rt.io.clock import WallClock
+from umamba_rt.io.clock import SteadyClock
 from umamba_rt.io.publisher import Publisher
 from umamba_rt.io.query import QueryEndpoint
 from umamba_rt.io.seedlink import SeedLinkReader
@@ -92,7 +92,7 @@ class Parts:
         """
         self.config = config
         self.live = config.run.mode == "live"
-        self._clock: Clock = WallClock() if self.live else DataClock()
+        self._clock: Clock = SteadyClock() if self.live else DataClock()
         self.ingest = Ingest(Pipeline(config.pipeline, inventory), self._clock)
         directory = state_directory(config.state, os.environ)
         self.resume = Resume(config, directory) if directory else None
@@ -144,7 +144,7 @@ class Parts:
             self.ingest.pipeline,
             self.readers,
             models,
-            self._clock.now_ns,
+            self._clock.utc_ns,
             lambda: self.figures.now() | {"history": self.recall and self.recall.figures()},
         )
 

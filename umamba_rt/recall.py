@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +14,6 @@ from umamba_rt.config import HistoryConfig
 from umamba_rt.core.timebase import rfc3339
 from umamba_rt.history import History
 from umamba_rt.history_page import Page, PageLimits
-from umamba_rt.io.clock import WallClock
 from umamba_rt.io.history_disk import DiskHistory
 from umamba_rt.io.publisher import Publisher
 from umamba_rt.io.query import Handler
@@ -58,7 +58,6 @@ class Recall:
             max_bytes=config.memory_mb * _MEGABYTE,
             beyond=self.disk.take if self.disk else None,
         )
-        self._clock = WallClock()
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="umamba-recall")
         publisher.tap(self.history.take)
 
@@ -187,7 +186,7 @@ class Recall:
         return later[0] if later else self.history.session
 
     def _head(self) -> dict[str, object]:
-        return {"session": self.history.session, "now": rfc3339(self._clock.now_ns())}
+        return {"session": self.history.session, "now": rfc3339(time.time_ns())}
 
 
 def _position(entry: Entry) -> list[object]:

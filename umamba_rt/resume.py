@@ -58,7 +58,7 @@ class Resume:
         self._max_future_ns = round(config.window.max_future_s * NS_PER_S)
         self._directory = StateDirectory(directory)
         self.positions = self._directory.positions(config)
-        self._ledger = self._directory.ledger(time.time_ns() + self._max_future_ns)
+        self._ledger = self._directory.ledger(self._now_ns() + self._max_future_ns)
         self._triggers = TriggerFile(directory / "triggers")
         self._departures = Departures(self._departed)
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="umamba-state")
@@ -98,7 +98,7 @@ class Resume:
         live = self._config.run.mode == "live"
         max_age_ns = round(self._config.state.max_age_s * NS_PER_S) if live else None
         streams = sum(
-            reader.recover(time.time_ns(), max_age_ns, self._max_future_ns) for reader in readers
+            reader.recover(self._now_ns(), max_age_ns, self._max_future_ns) for reader in readers
         )
         if decided or streams:
             self.rejoin_s = self._config.state.rejoin_s
@@ -159,6 +159,10 @@ class Resume:
         self._disk.shutdown()
         self._ledger.close()
         self._directory.close()
+
+    def _now_ns(self) -> int:
+        """Now, or when the last run saved: a clock behind that is wrong, and not what was saved."""
+        return max(time.time_ns(), self._directory.saved_ns())
 
     def _departed(self, seq: int) -> None:
         self._delivery.departed(seq)

@@ -54,6 +54,14 @@ class StateDirectory:
             os.close(self._lock)
             self._lock = None
 
+    def saved_ns(self) -> int:
+        """When its files were last written, ns since 1970 UTC; 0 where there are none."""
+        latest_ns = 0
+        with contextlib.suppress(OSError):  # what cannot be read is said when it is wanted
+            for file in self.path.iterdir():
+                latest_ns = max(latest_ns, file.stat().st_mtime_ns)
+        return latest_ns
+
     def positions(self, config: Config) -> list[ServerPositions]:
         """The positions of each server's streams, in the order of the configuration."""
         seen: dict[str, int] = {}

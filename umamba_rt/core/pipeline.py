@@ -145,12 +145,13 @@ class Pipeline:
                 roster.prove(group, sensor.last_arrival_ns)
             sensor.adopt(settings.sensor_rules, inventory, roster)
 
-    def accept(self, segment: Segment, now_ns: int) -> Outcome:
+    def accept(self, segment: Segment, now_ns: int, latest_ns: int | None = None) -> Outcome:
         """Take one segment at a time of the clock.
 
+        ``latest_ns`` is what is the future beyond, where it is not the same clock's.
         Nothing that a segment holds raises: what cannot be used is counted under its reason.
         """
-        if self._is_future(segment, now_ns):
+        if self._is_future(segment, now_ns if latest_ns is None else latest_ns):
             self.refuse_future(1)
             return Outcome()
         self.counts[Reason.SEGMENTS] += 1
