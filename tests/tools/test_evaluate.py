@@ -228,3 +228,36 @@ def test_a_replay_is_set_against_its_catalogue(tmp_path: Path) -> None:
         "replay", tmp_path / "none", "--catalogue", out, "--inventory", out, "--output", out
     )
     assert missing.returncode == 69
+
+
+@needs_shared
+def test_network_events_are_set_against_a_catalogue(tmp_path: Path) -> None:
+    events = tmp_path / "events.jsonl"
+    share = {
+        "station": {"network": "CI", "station": "CLC", "location": "--", "band_source": "HH"},
+        "onset": "2019-07-04T17:33:52.000000Z",
+    }
+    body = {
+        "schema": "umamba-rt/network/1",
+        "event_id": "20190704T173352-CI_CLC",
+        "window_end": "2019-07-04T17:33:58.000000Z",
+        "magnitude": 6.1,
+        "stations": [share],
+    }
+    events.write_text(json.dumps(body) + "\n")
+    ridgecrest = SHARED / "data" / "ridgecrest"
+    arguments = (
+        "--catalogue", ridgecrest / "catalogue.xml", "--inventory", ridgecrest / "stations.xml",
+        "--start", "2019-07-04T17:30", "--end", "2019-07-04T17:35:01",
+        "--tuned-until", "2019-07-04T17:31", "--output", tmp_path / "report",
+    )  # fmt: skip
+    done = run("events", events, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert "| recall | 100.0% | - | 100.0% |" in done.stdout
+    assert (tmp_path / "report" / "events.md").read_text() == done.stdout
+    report = json.loads((tmp_path / "report" / "events.json").read_text())
+    assert report["all"]["magnitude_bias"] == pytest.approx(-0.3)
+    events.write_text("")
+    assert run("events", events, *arguments).returncode == 69
+    events.write_text("{}")
+    assert run("events", events, *arguments).returncode == 78
