@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-import time
 from collections.abc import Awaitable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path

@@ -1,0 +1,295 @@
+#!/usr/bin/env python3
+"""Hold the feed to its promises under many subscribers, some of them slow or stopped.
+
+The real publisher, history and query endpoint in a process of their own send the estimates of 300
+stations and two models once a second; subscribers are threads of further processes. Ten minutes:
+
+    tools/feed_soak.py --seconds 600
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, ClassVar
+
+from umamba_rt.cli import Parser, guarded
+from umamba_rt.feed import FeedMessage, Subscriber
+
+CONTEXT = multiprocessing.get_context("spawn")
+GROUP = 10  # subscribers of a process
+_BATCH_S = 0.02
+_SLOW_S = 0.01  # a slow one takes 100 messages a second
+_BINS = 5000  # of 1 ms
+_PATIENCE_S = 120.0
+_PAGE_MB = os.sysconf("SC_PAGE_SIZE") / (1 << 20)
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The last message: how many there were before it."""
+
+    schema: ClassVar[str] = "umamba-rt/end/1"
+    total: int
+
+    @property
+    def topic(self) -> str:
+        """``end``."""
+        return "end"
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is asked of the feed.
+
+    Attributes:
+        seconds: how long it sends.
+        stations: with one estimate a second of each of two models.
+        high_water_mark: see ``PublisherConfig``.
+        memory_mb: see ``HistoryConfig``.
+    """
+
+    seconds: float
+    stations: int
+    high_water_mark: int
+    memory_mb: int
+
+
+def serve(load: Load, pipe: Connection) -> None:
+    """The feed: says where it is, begins when told to, ends when told to; then its memory."""
+    from umamba_rt.config import HistoryConfig, PublisherConfig
+    from umamba_rt.io.publisher import Publisher
+    from umamba_rt.io.query import QueryEndpoint
+    from umamba_rt.recall import Recall
+
+    publisher = Publisher(
+        PublisherConfig(address="tcp://127.0.0.1:*", high_water_mark=load.high_water_mark)
+    )
+    with TemporaryDirectory() as folder:
+        history = HistoryConfig(memory_mb=load.memory_mb)
+        recall = Recall(publisher, history, Path(folder))
+        endpoint = QueryEndpoint("tcp://127.0.0.1:*", recall.handlers)
+        pipe.send((publisher.address, endpoint.address))
+        loop = asyncio.new_event_loop()
+        task = loop.create_task(endpoint.serve())
+        thread = threading.Thread(target=lambda: loop.run_until_complete(asyncio.wait([task])))
+        thread.start()
+        pipe.recv()
+        memory = _send(load, publisher)
+        total = publisher.sent
+        while not pipe.poll(0.2):
+            publisher.send(End(total))
+        loop.call_soon_threadsafe(task.cancel)
+        thread.join()
+        endpoint.close()
+        recall.close()
+        publisher.close()
+    pipe.send((total, memory, dict(endpoint.counts)))
+
+
+def _send(load: Load, publisher: Any) -> list[tuple[float, float]]:
+    """Send at an even pace; gives seconds and resident memory in MB."""
+    messages = _messages(load.stations)
+    batch = round(len(messages) * _BATCH_S)
+    begun_s, memory = time.monotonic(), []
+    for turn in range(round(load.seconds / _BATCH_S)):
+        time.sleep(max(0.0, begun_s + turn * _BATCH_S - time.monotonic()))
+        first = turn * batch % len(messages)
+        for message in messages[first : first + batch]:
+            publisher.send(message)
+        if turn % round(1 / _BATCH_S) == 0:
+            memory.append((time.monotonic() - begun_s, _resident_mb()))
+    return memory
+
+
+def _messages(stations: int) -> list[Any]:
+    """One estimate of each station and model, those of V1 with their curve."""
+    import numpy as np
+
+    from umamba_rt.core.estimate import BatchOutput, ModelIdentity
+    from umamba_rt.core.ids import GroupId
+    from umamba_rt.core.quality import Quality
+    from umamba_rt.core.window import Window
+    from umamba_rt.wire.message import magnitudes_of
+
+    quality = Quality(0.0, 0, 0.0, False, 12.0, 100.0, "ZNE", True)
+    samples = np.zeros((3, 3001), np.float32)
+    windows = [
+        Window(GroupId("XX", f"S{number:03d}", "", "HH"), 0, samples, quality, 0)
+        for number in range(stations)
+    ]
+    found = []
+    rng = np.random.default_rng(0)
+    for name in ("v2", "v1"):
+        curve = rng.normal(2, 1, (stations, 3001)).astype(np.float32) if name == "v1" else None
+        output = BatchOutput(rng.normal(2, 1, stations).astype(np.float32), curve)
+        found += magnitudes_of(windows, output, ModelIdentity(name, "1.0", "ab" * 32, True))
+    return found
+
+
+def _resident_mb() -> float:
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * _PAGE_MB
+
+
+class Follower:
+    """One subscriber and what it got.
+
+    Attributes:
+        result: of it, as JSON's own types.
+    """
+
+    def __init__(self, feed: str, query: str, lasts_s: float, *, slow: bool) -> None:
+        self.result: dict[str, Any] = {}
+        self._addresses = feed, query
+        self._slow_s = lasts_s * 2 / 3 if slow else 0.0
+        self._got = bytearray()
+        self._bins = [0] * _BINS
+        self._first = self._twice = 0
+        self.thread = threading.Thread(target=self._run)
+        self.thread.start()
+
+    def _run(self) -> None:
+        feed, query = self._addresses
+        begun_s, total = time.monotonic(), None
+        with Subscriber(feed, query_address=query, timeout_s=_PATIENCE_S, check_s=5.0) as messages:
+            for message in messages:
+                if message.topic == "end":
+                    total = message.body["total"]
+                else:
+                    self._take(message)
+                    if time.monotonic() - begun_s < self._slow_s:
+                        time.sleep(_SLOW_S)
+                late = time.monotonic() - begun_s > self._slow_s + 600 + _PATIENCE_S
+                if late or (total is not None and self._lost(total) == 0):
+                    break
+            self.result = {
+                "lost": self._lost(total or 0),
+                "received": sum(self._got),
+                "twice": self._twice,
+                "recovered": messages.recovered,
+                "missed": messages.missed,
+                "unanswered": messages.unanswered,
+                "bins": self._bins,
+            }
+
+    def _take(self, message: FeedMessage) -> None:
+        now_s, seq = time.time(), message.seq
+        self._first = self._first or seq
+        if seq >= len(self._got):
+            self._got.extend(bytes(seq + 1000 - len(self._got)))
+        self._twice += self._got[seq]
+        self._got[seq] = 1
+        sent_s = datetime.fromisoformat(message.body["sent_at"]).timestamp()
+        self._bins[min(_BINS - 1, max(0, int((now_s - sent_s) * 1000)))] += 1
+
+    def _lost(self, total: int) -> int:
+        return total - self._first + 1 - sum(self._got[self._first : total + 1])
+
+
+def follow(feed: str, query: str, lasts_s: float, slow: bool, pipe: Connection) -> None:
+    """A process of ten subscribers; sends their results."""
+    followers = [Follower(feed, query, lasts_s, slow=slow) for _ in range(GROUP)]
+    for one in followers:
+        one.thread.join()
+    pipe.send([one.result for one in followers])
+
+
+def soak(load: Load) -> dict[str, Any]:
+    """Run it all; gives the figures."""
+    ours, theirs = CONTEXT.Pipe()
+    server = CONTEXT.Process(target=serve, args=(load, theirs))
+    server.start()
+    feed, query = ours.recv()
+    kinds = ["healthy"] * 3 + ["slow", "stopped"]
+    groups: list[tuple[str, SpawnProcess, Connection]] = []
+    for kind in kinds:
+        mine, its = CONTEXT.Pipe()
+        arguments = (feed, query, load.seconds, kind == "slow", its)
+        process = CONTEXT.Process(target=follow, args=arguments)
+        process.start()
+        groups.append((kind, process, mine))
+    time.sleep(5.0)  # they have imported and subscribed; later ones would only begin later
+    ours.send("go")
+    stopped = groups[-1][1].pid
+    assert stopped is not None
+    time.sleep(load.seconds / 4)
+    os.kill(stopped, signal.SIGSTOP)
+    time.sleep(load.seconds / 3)
+    os.kill(stopped, signal.SIGCONT)
+    results: dict[str, list[dict[str, Any]]] = {}
+    for kind, process, mine in groups:
+        results.setdefault(kind, []).extend(mine.recv())
+        process.join()
+    ours.send("end")
+    total, memory, counts = ours.recv()
+    server.join()
+    return _figures(total, memory, counts, results)
+
+
+def _figures(
+    total: int,
+    memory: list[tuple[float, float]],
+    counts: dict[str, int],
+    results: dict[str, list[dict[str, Any]]],
+) -> dict[str, Any]:
+    bins = [
+        sum(column) for column in zip(*(one["bins"] for one in results["healthy"]), strict=True)
+    ]
+    names = ("lost", "twice", "recovered", "missed", "unanswered")
+    half = memory[len(memory) // 2 :]
+    return {
+        "messages": total,
+        "p50_ms": _quantile(bins, 0.5),
+        "p99_ms": _quantile(bins, 0.99),
+        "memory_mb": {"first": memory[0][1], "half": half[0][1], "last": half[-1][1]},
+        "queries": counts,
+        **{
+            kind: {"subscribers": len(found), **{n: sum(one[n] for one in found) for n in names}}
+            for kind, found in results.items()
+        },
+    }
+
+
+def _quantile(bins: list[int], share: float) -> int:
+    """Upper edge of the bin that holds it, ms."""
+    left = share * sum(bins)
+    for edge, count in enumerate(bins, 1):
+        left -= count
+        if left <= 0:
+            return edge
+    return len(bins)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line; returns the exit status."""
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=600.0, help="default %(default)s")
+    parser.add_argument("--stations", type=int, default=300, help="default %(default)s")
+    parser.add_argument("--high-water-mark", type=int, default=10_000, help="default %(default)s")
+    parser.add_argument("--memory-mb", type=int, default=64, help="default %(default)s")
+    options = parser.parse_args(arguments)
+    load = Load(options.seconds, options.stations, options.high_water_mark, options.memory_mb)
+
+    def run() -> int:
+        print(json.dumps(soak(load), indent=2))
+        return 0
+
+    return guarded("feed_soak", run)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
