@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo bench test check wheel-test audit generated train compare format clean install uninstall
+.PHONY: demo bench test check wheel-test audit generated train compare format clean install uninstall soak
 .DEFAULT_GOAL := test
 
 $(READY): pyproject.toml constraints.txt
@@ -38,6 +38,10 @@ audit: ## known vulnerabilities of the pinned packages; needs the internet's vul
 
 generated: $(READY) ## default file, JSON Schema and docs of the configuration, from umamba_rt/config.py
 	$(BIN)/python tools/generate.py
+
+soak: $(READY) ## half an hour of 100 stations with faults at random; needs the machine for itself
+	$(BIN)/python tools/soak.py ../shared/data/ridgecrest/sds --start 2019-07-04T17:30:00 --end 2019-07-04T17:40:00 \
+	    --stations 100 --minutes 30 --speed 2 --every-s 120 --output docs/soak.json
 
 install: ## as a service of this machine: user, folders, /opt/umamba-rt, units (root; tools/install.sh --help)
 	tools/install.sh

@@ -80,6 +80,17 @@ class Process:
         self._running.kill()
         self._running.wait()
 
+    @property
+    def pid(self) -> int:
+        """Its id."""
+        return self._running.pid
+
+    def pause(self, seconds: float) -> None:
+        """SIGSTOP, and SIGCONT after a while."""
+        self._running.send_signal(signal.SIGSTOP)
+        time.sleep(seconds)
+        self._running.send_signal(signal.SIGCONT)
+
     def end(self) -> None:
         """SIGTERM, and SIGKILL after 30 s."""
         self._running.terminate()
@@ -116,7 +127,7 @@ class Scene:
         serve = [sys.executable, str(TOOLS / "replay.py"), *_choice(options), "--port", str(port)]
         serve += ["--speed", options.speed, "--linger", "600"]
         self.server = Process(serve, folder / "server.log", dict(os.environ))
-        self.log = folder / "daemon.log"
+        self.log, self.address = folder / "daemon.log", feed
 
     def is_ready(self) -> bool:
         """Whether the daemon has said so since the last call."""
@@ -143,10 +154,10 @@ def main() -> int:
     print(f"seed {seed}", flush=True)
     if options.direct:
         with _scratch(options) as folder:
-            expected = _direct(folder, options)
+            expected = direct(folder, options)
     else:
         with _scratch(options) as folder, _scene(folder, "undisturbed", options) as scene:
-            expected, _ = _listen(scene, None, [])
+            expected, _ = listen(scene, None, [])
     print(f"undisturbed: {len(expected)} windows", flush=True)
     rounds = []
     for number in range(options.rounds):
@@ -181,7 +192,7 @@ def _round(
     plan = [(kill, rng.random() < 0.25, rng.uniform(0.05, options.longest_s)) for kill in kills]
     started_s = time.monotonic()
     result = Round()
-    received, result.doubled = _listen(scene, len(expected), plan, result.kills)
+    received, result.doubled = listen(scene, len(expected), plan, result.kills)
     result.took_s = round(time.monotonic() - started_s, 1)
     result.windows = len(received)
     result.lost = len(expected.keys() - received.keys())
@@ -196,7 +207,7 @@ def _round(
     return result
 
 
-def _listen(
+def listen(
     scene: Scene,
     count: int | None,
     plan: list[tuple[str, bool, float]],
@@ -224,6 +235,12 @@ def _listen(
                 raise SystemExit(f"the daemon was not ready after {LONGEST_START_S:g} s")
         if plan and windows and now_s - since_s > plan[0][2]:
             kill, _, _ = plan.pop(0)
+            if kill.startswith("pause "):
+                scene.daemon.pause(float(kill.split()[1]))
+                kills = [] if kills is None else kills
+                kills.append(kill)
+                since_s = latest_s = time.monotonic()
+                continue
             process = scene.daemon if kill == "daemon" else scene.server
             process.kill()
             scene.is_ready()  # what the killed one had still to say
@@ -238,7 +255,7 @@ def _listen(
             return windows, doubled
 
 
-def _direct(folder: Path, options: argparse.Namespace) -> Windows:
+def direct(folder: Path, options: argparse.Namespace) -> Windows:
     """The undisturbed run without sockets: the same core, in seconds."""
     config, output = folder / "direct.toml", folder / "direct.jsonl"
     config.write_text(_config(1, "tcp://127.0.0.1:1", options, None), encoding="utf-8")
