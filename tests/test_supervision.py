@@ -80,6 +80,7 @@ class Failing:
     in_samples = 3001
     rate_hz = float(RATE_HZ)
     backend = "test"
+    errors = None
 
     def __init__(self, times: int) -> None:
         self.identity = ModelIdentity("v2", "failing", "0" * 64, trained=False)

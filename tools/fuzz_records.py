@@ -60,6 +60,7 @@ class StandingClock:
     """A wall clock that the clean stream moves."""
 
     follows_data = False
+    step_ns = 0
 
     def __init__(self) -> None:
         self.time_ns = START_NS
@@ -70,6 +71,8 @@ class StandingClock:
     def now_ns(self) -> int:
         """Now, ns since 1970 UTC."""
         return self.time_ns
+
+    latest_ns = utc_ns = now_ns
 
 
 @dataclass(slots=True)

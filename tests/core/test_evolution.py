@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from umamba_rt.core.estimate import Float32Array
 from umamba_rt.core.evolution import decimated, settled_s
 
 
@@ -32,7 +33,7 @@ def test_curve_settles_where_it_comes_to_its_last_value(
 
 
 @given(arrays(np.float32, st.integers(1, 60), elements=st.floats(-3, 9, width=32)))
-def test_from_there_on_it_keeps_to_its_last_value_and_no_earlier(curve: np.ndarray) -> None:  # type: ignore[type-arg]
+def test_from_there_on_it_keeps_to_its_last_value_and_no_earlier(curve: Float32Array) -> None:
     first = round(settled_s(curve) * 100)
     within = np.abs(curve - curve[-1]) <= 0.2
     assert within[first:].all()

@@ -73,7 +73,7 @@ def test_law_of_errors_comes_back_and_a_broken_one_is_refused(tmp_path: Path) ->
     assert from_bytes("m", to_bytes(model, facts_of(model)))[1].errors is None
     broken = content.replace(b"[-0.5, 0.25, 0.125, 0.0, 1.0]", b"[-0.5, 0.25, 0.125, 0.0     ]")
     assert broken != content
-    with pytest.raises(CheckpointError, match="unusable law of errors.*expected 5"):
+    with pytest.raises(CheckpointError, match=r"unusable law of errors.*expected 5"):
         from_bytes("m", broken)
 
 

@@ -18,7 +18,6 @@ from umamba_rt.core.timebase import NS_PER_S, RATE_HZ, index_ns, rfc3339
 from umamba_rt.core.window import Window
 
 
-
 @dataclass(frozen=True, slots=True)
 class Latency:
     """How old a message is.
