@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import socket
+import subprocess
 import threading
 import time
 from collections import Counter
@@ -313,3 +314,38 @@ def test_directory_knows_when_it_was_saved_whatever_the_clock_says_now(tmp_path:
     assert directory.saved_ns() == late_ns
     directory.close()
     assert StateDirectory(tmp_path / "ledger" / "no").saved_ns() == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")
+def test_full_disk_costs_the_state_and_no_window(tmp_path: Path) -> None:
+    """64 kB that something else has filled; when they are free again, the state is saved."""
+    state = tmp_path / "state"
+    state.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(state)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no file system can be mounted here")
+    port, address = free_port(), f"ipc://{tmp_path}/feed"
+    try:
+        (state / "other").write_bytes(bytes(64 * 1024))
+        more = f'[state]\ndirectory = "{state}"\n[history]\ndisk_mb = 0\n'
+        with (
+            running_daemon(tmp_path, config(port, address, more=more)) as daemon,
+            Subscriber(address, timeout_s=0.5) as feed,
+        ):
+            wait_for_feed(feed)
+            with replay(tmp_path, records_of(seconds=60), port, "--speed", "20"):
+                messages = collect(feed, windows=30)
+                failed = 0
+                while not failed:
+                    message = feed.receive()
+                    if message is not None and message.topic == "heartbeat":
+                        failed = message.body["counts"]["state_saves_failed"]
+                (state / "other").unlink()
+                assert daemon.end() == 0
+        assert set(keys(messages).values()) == {1}
+        assert "No space left on device" in daemon.log()
+        ledger = Ledger(state / "ledger")
+        ledger.load()
+        assert len(ledger.marks) == 1
+    finally:
+        subprocess.run(["umount", str(state)], check=True)
