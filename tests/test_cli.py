@@ -122,10 +122,10 @@ def test_three_mistakes_are_listed_and_end_with_78(verb: str, tmp_path: Path) ->
     assert done.returncode == 78
     lines = done.stderr.splitlines()
     assert lines[0] == f"umamba-rt: {path}: 3 problem(s)"
-    assert [line.split(":")[0].strip() for line in lines[1:]] == [
-        "run.mode",
-        "window.hopp",
-        "window.hop_s",
+    assert [line.partition(": found ")[0].strip() for line in lines[1:]] == [
+        "line 2: window.hop_s",
+        "line 3: window.hopp",
+        "line 5: run.mode",
     ]
 
 
