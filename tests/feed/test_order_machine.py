@@ -145,6 +145,9 @@ class Machine(RuleBasedStateMachine):
         self.now_s += 31.0
         self.follower.idle(self.now_s)
         self.turn()
+        self.now_s += 1.0
+        self.follower.idle(self.now_s)
+        self.turn()
 
     @invariant()
     def nothing_comes_twice_and_topics_keep_their_order(self) -> None:

@@ -13,6 +13,8 @@ from umamba_rt.feed.position import Position, Progress
 
 # The first comparison comes soon: a subscription takes effect a moment after it was asked for.
 _FIRST_CHECK_S = 1.0
+# What the daemon had sent by a comparison has come by then, or is lost.
+_CONFIRM_S = 1.0
 # After a question without an answer the feed goes on without history for that long.
 _REST_S = 30.0
 
@@ -52,7 +54,7 @@ class Follower:
         self._question: Ask | None = None
         self._begun = False
         self._asks = recovers
-        self._next_check_s = float("inf")
+        self._next_check_s = self._confirm_s = float("inf")
 
     @property
     def position(self) -> Position:
@@ -103,14 +105,21 @@ class Follower:
 
     def idle(self, now_s: float) -> None:
         """Nothing is there to be read from the feed: time to compare with the daemon."""
-        if self._asks and self._begun and self._question is None and now_s >= self._next_check_s:
+        if not self._asks or not self._begun or self._question is not None:
+            return
+        if self.order.suspects:
+            if now_s >= self._confirm_s:
+                self.order.confirm()
+        elif now_s >= self._next_check_s:
+            self._confirm_s = now_s + _CONFIRM_S
             self._next_check_s = now_s + self._check_s
             self.order.recovers = True
             self._open(self._conversation.check())
 
     def wait_s(self, now_s: float) -> float:
         """How long the feed may be listened to before there is something to ask."""
-        return max(0.0, self._next_check_s - now_s)
+        due_s = self._confirm_s if self.order.suspects else self._next_check_s
+        return max(0.0, due_s - now_s)
 
     def _open(self, talk: Talk) -> None:
         self._talk = talk

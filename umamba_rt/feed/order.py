@@ -15,8 +15,8 @@ from umamba_rt.feed.message import FeedMessage
 from umamba_rt.feed.position import PASSED_KNOWN, Position, Seen
 from umamba_rt.feed.repeats import Repeats
 
-# How far back in the session the history is read for all topics at once; a topic that spoke last
-# before that is asked for by itself. At 600 messages a second, 8 s: each station speaks every hop.
+# How far back the history is read for all topics at once; one that spoke last before that is asked
+# for by itself. At 600 messages a second, 8 s: each station speaks every hop.
 LOOK_BACK = 5000
 # Topics of closed events that are remembered, so that the history does not bring them again:
 # as many as topics of which the daemon's history tells the latest message.
@@ -56,6 +56,7 @@ class Order:
         recovered: messages that came from the history.
         gone: how often the history no longer had what was asked for.
         recovers: whether there is a history to ask now.
+        suspects: topics that were behind at the last comparison, and what they lacked.
         run: the reading of the history that is under way; None: messages may be taken live.
 
     Args:
@@ -69,6 +70,7 @@ class Order:
         self.recovered = 0
         self.gone = 0
         self.run: Run | None = None
+        self.suspects: dict[str, int] = {}
         self._topics = tuple(topics)
         self.recovers = recovers
         self._session = ""
@@ -118,14 +120,23 @@ class Order:
         return self._taken(message)
 
     def compare(self, session: str, seen: Mapping[str, Seen]) -> None:
-        """Take the daemon's own word on the last message of each topic; may leave a ``run``."""
+        """Take the daemon's own word on the last message of each topic; may leave a ``run``.
+
+        What is behind may still be on its way: ``confirm`` looks again.
+        """
         if session != self._session:
             self.run = Run(self._session, self._tail(), self._topics)
             return
-        for topic, last in seen.items():
-            known = self._seen.get(topic)
-            if last.topic_seq > (known.topic_seq if known else 0):
+        self.suspects = {
+            topic: one.topic_seq for topic, one in seen.items() if self._lacks(topic, one.topic_seq)
+        }
+
+    def confirm(self) -> None:
+        """What was behind and still is has been lost; may leave a ``run``."""
+        for topic, topic_seq in self.suspects.items():
+            if self._lacks(topic, topic_seq):
                 self._gaps[topic] = self._last_seq(topic)
+        self.suspects = {}
         self._next_run()
 
     def page(
@@ -262,6 +273,10 @@ class Order:
             return False
         return message.topic_seq <= known.topic_seq
 
+    def _lacks(self, topic: str, topic_seq: int) -> bool:
+        known = self._seen.get(topic)
+        return topic_seq > (known.topic_seq if known else 0)
+
     def _is_recent(self, seq: int) -> bool:
         return self._seq - seq <= LOOK_BACK
 
@@ -278,7 +293,7 @@ class Order:
         """Another session: its numbers begin at 1; all of them are wanted where one was known."""
         if self._session:
             self._passed.append(self._session)
-        self._session, self._seq = session, 0
+        self._session, self._seq, self.suspects = session, 0, {}
         self._base = 0 if known else None
         self._seen.clear()
         self._gaps.clear()
