@@ -100,14 +100,9 @@ def _changed(section: str, before: Any, after: Any) -> Iterator[str]:
 
 
 class Reloader:
-    """Carries out a reload: first all that can fail is made ready, then all of it is applied.
-
-    Attributes:
-        after: called at the end of each reload that was not refused, whatever had changed.
-    """
+    """Carries out a reload: first all that can fail is made ready, then all of it is applied."""
 
     def __init__(self, parts: Parts, tasks: ReaderTasks, sources: Sources) -> None:
-        self.after: list[Callable[[], object]] = []
         self._parts, self._tasks, self._sources = parts, tasks, sources
         self._weights = weights_signature(parts.config)
         self._log = structlog.get_logger()
@@ -122,6 +117,8 @@ class Reloader:
             inventory = await asyncio.to_thread(self._sources.inventory, found.config)
             readers = self._readers(found.config.seedlink)
             access = self._parts.access
+            clients = None if access is None else await asyncio.to_thread(access.read_clients)
+            access = self._parts.access
             clients = await asyncio.to_thread(access.read_clients) if access else None
         except ConfigError as error:
             for problem in error.problems:
@@ -135,8 +132,9 @@ class Reloader:
             access.adopt(clients)
         self._weights = weights
         await self._exchange(found.config, readers)
-        for one in self.after:
-            one()
+        if access is not None and clients is not None:
+            change = access.adopt(clients)
+            self._log.info("clients_reread", added=change.added, removed=change.removed)
         self._log.info("reloaded", applied=found.applied, model_swapped=engines is not None)
         if found.waiting:
             self._log.warning("reload_needs_restart", keys=found.waiting)
