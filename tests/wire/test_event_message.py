@@ -101,7 +101,7 @@ def test_bytes_of_a_network_event_are_pinned() -> None:
         '"event_id":"20190704T173350-XX_0","state":"updated","revision":6,'
         f'"first_onset":"{message.first_onset}","origin_time":"{message.origin_time}",'
         f'"latitude_deg":{message.latitude_deg},"longitude_deg":{message.longitude_deg},'
-        f'"window_end":"{message.window_end}","magnitude":3.0,"uncertainty":0.0797,"spread":0.0,'
+        f'"window_end":"{message.window_end}","magnitude":3.0,"uncertainty":0.2624,"spread":0.0,'
         '"n_stations":10,"stations":[{'
         '"station":{"network":"XX","station":"0","location":"--","band_source":"HH"},'
         f'"event_id":"{message.stations[0].event_id}","onset":"{message.first_onset}",'

@@ -12,6 +12,10 @@ from umamba_rt.core.station_event import StationEvent
 # A station's error beyond the uncertainty it states: site and path, which no window tells.
 _SITE_SIGMA = 0.25
 _UNKNOWN_SIGMA = 0.35
+# What all stations of an earthquake have wrong alike: its stress drop, its catalogue's scale. The
+# medians of 16 held-out earthquakes with 4 to 24 stations were off by 0.30 after 10 s and 0.23
+# after 20 s, where their stations' spread let expect 0.12 and 0.10.
+_COMMON_SIGMA = 0.25
 # The first seconds after the onset say least: an estimate weighs as if 5 s were full.
 _FULL_AFTER_S = 5.0
 _SNR_FULL_DB = 25.0
@@ -30,7 +34,8 @@ class NetworkMagnitude:
 
     Attributes:
         magnitude: weighted mean.
-        uncertainty: standard error of the mean, with the weights; of one station its own.
+        uncertainty: one sigma: the standard error of the mean, with the weights, and what all
+            stations have wrong alike.
         spread: weighted standard deviation of the stations' estimates about it.
         weights: of each station, in their order; they sum to 1.
     """
@@ -72,7 +77,7 @@ def combine(magnitudes: Sequence[float], weights: Sequence[float]) -> NetworkMag
     mean = float((shares * values).sum())
     spread = float(np.sqrt((shares * (values - mean) ** 2).sum()))
     effective = 1.0 / float((shares**2).sum())
-    error = float(np.hypot(max(spread, _SITE_SIGMA), 0.0) / np.sqrt(effective))
+    error = float(np.hypot(_COMMON_SIGMA, max(spread, _SITE_SIGMA) / np.sqrt(effective)))
     return NetworkMagnitude(mean, error, spread, tuple(float(share) for share in shares))
 
 
