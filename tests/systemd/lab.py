@@ -33,18 +33,23 @@ address = ""
 [metrics]
 address = ""
 """
-# The service may not look into /root, where this Python may live: it gets a view of it elsewhere.
-# Waits are shorter than shipped; all else is.
+# The service may not look into /root and /tmp, where Python and this checkout may live: it gets a
+# view of them elsewhere. The lab has a /tmp of its own, too. Waits are shorter than shipped; all
+# else is as shipped.
 _PREPARE = """
 set -e
 mount --make-rshared /
-mkdir -p /opt/python && mount --bind {base} /opt/python
+[ -e {root}/tools ] || umount /tmp
+mkdir -p /opt/python /opt/site /opt/checkout
+mount --bind {base} /opt/python
+mount --bind {site} /opt/site
+mount --bind {root} /opt/checkout
 /opt/python/bin/python3 -m venv --without-pip /opt/umamba-rt
-echo "import site; site.addsitedir('{site}')" > {there}/outside.pth
+printf '%s\\n' /opt/checkout "import site; site.addsitedir('/opt/site')" > {there}/outside.pth
 printf '%s\\n' '#!/opt/umamba-rt/bin/python' 'import sys' 'from umamba_rt.cli import main' \
     'sys.exit(main())' > /opt/umamba-rt/bin/umamba-rt
 chmod +x /opt/umamba-rt/bin/umamba-rt
-{root}/tools/install.sh --no-program
+/opt/checkout/tools/install.sh --no-program
 printf secret > /etc/umamba-rt/credentials/seedlink
 for unit in umamba-rt.service umamba-rt@.service; do
     mkdir -p /run/systemd/system/$unit.d
