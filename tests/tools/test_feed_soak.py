@@ -10,7 +10,7 @@ from tests.support import ROOT
 
 
 def test_fifty_subscribers_end_with_all_messages_whatever_they_did() -> None:
-    """Marks of 100 messages: who falls some seconds behind is cut off, and asks for what it lost."""
+    """Marks of 100 messages: who falls seconds behind is cut off, and asks for what it lost."""
     command = [sys.executable, str(ROOT / "tools" / "feed_soak.py"), "--seconds", "24"]
     command += ["--stations", "300", "--high-water-mark", "100", "--memory-mb", "4"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
