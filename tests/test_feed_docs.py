@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import signal
 import subprocess
@@ -16,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.io.test_peer_guard import wait_until
+from tests.endpoints import answering, wait_until
 from tests.io.test_publisher import ESTIMATE
 from tests.support import ROOT
 from umamba_rt.config import HistoryConfig, PublisherConfig
@@ -63,18 +62,11 @@ def test_every_request_of_the_history_is_told() -> None:
 
 @contextmanager
 def served(publisher: Publisher, recall: Recall) -> Iterator[QueryEndpoint]:
-    made = QueryEndpoint("tcp://127.0.0.1:*", recall.handlers, requests_hz=1000)
-    loop = asyncio.new_event_loop()
-    task = loop.create_task(made.serve())
-    thread = threading.Thread(target=lambda: loop.run_until_complete(asyncio.wait([task])))
-    thread.start()
+    endpoint = QueryEndpoint("tcp://127.0.0.1:*", recall.handlers, requests_hz=1000)
     try:
-        yield made
+        with answering(endpoint):
+            yield endpoint
     finally:
-        loop.call_soon_threadsafe(task.cancel)
-        thread.join()
-        loop.close()
-        made.close()
         recall.close()
         publisher.close()
 

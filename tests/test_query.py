@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 import zmq
 
+from tests.endpoints import answering
 from tests.support import free_port
 from umamba_rt.io.query import Handler, QueryEndpoint
 from umamba_rt.query import QueryClient, QueryFailedError
@@ -27,18 +27,8 @@ def pages(request: Request) -> dict[str, object]:
 @contextmanager
 def endpoint(**handlers: Handler) -> Iterator[str]:
     """An endpoint with its event loop in a thread."""
-    made = QueryEndpoint("tcp://127.0.0.1:*", handlers)
-    loop = asyncio.new_event_loop()
-    task = loop.create_task(made.serve())
-    thread = threading.Thread(target=lambda: loop.run_until_complete(asyncio.wait([task])))
-    thread.start()
-    try:
+    with answering(QueryEndpoint("tcp://127.0.0.1:*", handlers)) as made:
         yield made.address
-    finally:
-        loop.call_soon_threadsafe(task.cancel)
-        thread.join()
-        loop.close()
-        made.close()
 
 
 def test_answer_comes_with_the_question_s_own_mark() -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from tests.endpoints import answering
 from umamba_rt.config import HistoryConfig, PublisherConfig
 from umamba_rt.io.publisher import Publisher
 from umamba_rt.io.query import QueryEndpoint
@@ -66,16 +65,9 @@ def served(
     config = HistoryConfig(memory_messages=memory_messages, disk_mb=disk_mb)
     recall = Recall(publisher, config, directory)
     endpoint = QueryEndpoint(query, recall.handlers, requests_hz=requests_hz)
-    loop = asyncio.new_event_loop()
-    task = loop.create_task(endpoint.serve())
-    thread = threading.Thread(target=lambda: loop.run_until_complete(asyncio.wait([task])))
-    thread.start()
     try:
-        yield Served(publisher, recall, endpoint)
+        with answering(endpoint):
+            yield Served(publisher, recall, endpoint)
     finally:
-        loop.call_soon_threadsafe(task.cancel)
-        thread.join()
-        loop.close()
-        endpoint.close()
         recall.close()
         publisher.close()

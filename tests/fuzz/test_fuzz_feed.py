@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import zmq
 
-from tests.io.test_peer_guard import wait_until
+from tests.endpoints import wait_until
 from tests.io.test_publisher import BEAT
 from umamba_rt.config import PublisherConfig
 from umamba_rt.curve import ClientKeys, key_pair, public_key, secure, write_key_pair

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,14 +13,14 @@ import pytest
 import zmq
 from structlog.testing import capture_logs
 
-from tests.io.test_peer_guard import wait_until
+from tests.endpoints import answering, wait_until
 from tests.io.test_publisher import BEAT
 from umamba_rt.config import Config, PublisherConfig
 from umamba_rt.curve import ClientKeys, KeyPair, key_pair, public_key, secure, write_key_pair
 from umamba_rt.errors import UnavailableError
 from umamba_rt.io.access import Access, Reloaded, open_access
 from umamba_rt.io.publisher import Publisher
-from umamba_rt.io.query import QueryEndpoint
+from umamba_rt.io.query import Handler, QueryEndpoint
 
 # Long enough for a handshake, which takes 3 ms, and short enough to wait for nothing.
 NOTHING_MS = 300
@@ -207,20 +205,9 @@ def test_one_address_may_be_plain_beside_one_with_keys(keys: Keys) -> None:
     publisher.close()
 
 
-@contextmanager
-def served(access: Access) -> Iterator[QueryEndpoint]:
-    made = QueryEndpoint("tcp://127.0.0.1:*", {"one": lambda _: {"value": 1}}, access=access)
-    loop = asyncio.new_event_loop()
-    task = loop.create_task(made.serve())
-    thread = threading.Thread(target=lambda: loop.run_until_complete(asyncio.wait([task])))
-    thread.start()
-    try:
-        yield made
-    finally:
-        loop.call_soon_threadsafe(task.cancel)
-        thread.join()
-        loop.close()
-        made.close()
+def served(access: Access) -> AbstractContextManager[QueryEndpoint]:
+    handlers: dict[str, Handler] = {"one": lambda _: {"value": 1}}
+    return answering(QueryEndpoint("tcp://127.0.0.1:*", handlers, access=access))
 
 
 def answered(address: str, keys: ClientKeys | None, wait_ms: int) -> bool:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import resource
 import select
 import socket
 import struct
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 
 import pytest
 import zmq
 from structlog.testing import capture_logs
 
+from tests.endpoints import answering, wait_until
 from tests.io.test_publisher import BEAT
 from umamba_rt.feed import Subscriber
 from umamba_rt.io.peer_guard import PeerGuard
@@ -64,21 +62,8 @@ def peak_kb() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-@contextmanager
-def endpoint() -> Iterator[QueryEndpoint]:
-    """A query endpoint with its event loop in a thread."""
-    made = QueryEndpoint("tcp://127.0.0.1:*", {"one": lambda _: {"value": 1}})
-    loop = asyncio.new_event_loop()
-    task = loop.create_task(made.serve())
-    thread = threading.Thread(target=lambda: loop.run_until_complete(asyncio.wait([task])))
-    thread.start()
-    try:
-        yield made
-    finally:
-        loop.call_soon_threadsafe(task.cancel)
-        thread.join()
-        loop.close()
-        made.close()
+def endpoint() -> AbstractContextManager[QueryEndpoint]:
+    return answering(QueryEndpoint("tcp://127.0.0.1:*", {"one": lambda _: {"value": 1}}))
 
 
 MORE = b"\x03" + struct.pack(">Q", 60_000) + bytes(60_000)  # a frame that says: more follow
@@ -144,13 +129,6 @@ def test_peer_within_its_allowance_stays_and_leaving_ones_are_forgotten() -> Non
     guard.close()
     guarded.close(linger=0)
     context.term()
-
-
-def wait_until(reached: Callable[[], bool], timeout_s: float = 10.0) -> None:
-    ends_s = time.monotonic() + timeout_s
-    while not reached():
-        assert time.monotonic() < ends_s
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("address", ["ipc://{tmp}/guarded", "inproc://guarded"])
