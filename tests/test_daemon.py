@@ -73,8 +73,9 @@ def replay(tmp_path: Path, records: list[ReplayRecord], port: int, *words: str) 
 
 def wait_for_feed(feed: Subscriber) -> None:
     """A heartbeat proves that the subscription stands."""
+    ends_s = time.monotonic() + 60
     while (message := feed.receive()) is None or message.topic != "heartbeat":
-        pass
+        assert time.monotonic() < ends_s, "no heartbeat: does the daemon run?"
 
 
 def collect(feed: Subscriber, windows: int, timeout_s: float = 60.0) -> list[FeedMessage]:

@@ -34,7 +34,7 @@ ENVELOPE = {"schema", "session", "seq", "topic_seq", "sent_at"}
 def node(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The command of the example in JavaScript, with what npm installs beside it."""
     if shutil.which("npm") is None or shutil.which("node") is None:
-        assert os.environ.get("UMAMBA_RT_NODE") != "required", "node and npm are not there"
+        assert os.environ.get("NODE_TESTS") != "required", "node and npm are not there"
         pytest.skip("node and npm are not there")
     folder = tmp_path_factory.mktemp("node")
     shutil.copytree(ROOT / "tools" / "bridge_node", folder, dirs_exist_ok=True)
