@@ -34,16 +34,16 @@ address = ""
 address = ""
 """
 # The service may not look into /root and /tmp, where Python and this checkout may live: it gets a
-# view of them elsewhere. The lab has a /tmp of its own, too. Waits are shorter than shipped; all
-# else is as shipped.
+# view of them elsewhere. The lab has a /tmp of its own, too; below /opt/under lies the machine's.
+# Waits are shorter than shipped; all else is as shipped.
 _PREPARE = """
 set -e
 mount --make-rshared /
-[ -e {root}/tools ] || umount /tmp
-mkdir -p /opt/python /opt/site /opt/checkout
-mount --bind {base} /opt/python
-mount --bind {site} /opt/site
-mount --bind {root} /opt/checkout
+mkdir -p /opt/under /opt/python /opt/site /opt/checkout
+mount --bind / /opt/under
+mount --bind /opt/under{base} /opt/python
+mount --bind /opt/under{site} /opt/site
+mount --bind /opt/under{root} /opt/checkout
 /opt/python/bin/python3 -m venv --without-pip /opt/umamba-rt
 printf '%s\\n' /opt/checkout "import site; site.addsitedir('/opt/site')" > {there}/outside.pth
 printf '%s\\n' '#!/opt/umamba-rt/bin/python' 'import sys' 'from umamba_rt.cli import main' \
