@@ -118,8 +118,6 @@ class Reloader:
             readers = self._readers(found.config.seedlink)
             access = self._parts.access
             clients = None if access is None else await asyncio.to_thread(access.read_clients)
-            access = self._parts.access
-            clients = await asyncio.to_thread(access.read_clients) if access else None
         except ConfigError as error:
             for problem in error.problems:
                 self._log.error("reload_refused", where=error.where, reason=str(problem))
@@ -128,13 +126,10 @@ class Reloader:
             self._log.error("reload_refused", reason=str(error))
             return False
         self._apply(found.config, engines, inventory)
-        if access and clients is not None:
-            access.adopt(clients)
         self._weights = weights
         await self._exchange(found.config, readers)
         if access is not None and clients is not None:
-            change = access.adopt(clients)
-            self._log.info("clients_reread", added=change.added, removed=change.removed)
+            access.adopt(clients)
         self._log.info("reloaded", applied=found.applied, model_swapped=engines is not None)
         if found.waiting:
             self._log.warning("reload_needs_restart", keys=found.waiting)
