@@ -36,7 +36,7 @@ audit: ## known vulnerabilities of the pinned packages; needs the internet's vul
 	build/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
 	build/audit/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt
 
-generated: $(READY) ## default file, JSON Schema and docs of the configuration, from umamba_rt/config.py
+generated: $(READY) ## default file, JSON Schema and docs of the configuration, from umamba_rt/config/
 	$(BIN)/python tools/generate.py
 
 soak: $(READY) ## half an hour of 100 stations with faults at random; needs the machine for itself

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,10 +68,16 @@ class Daemon:
 
     def wait_notified(self, state: str, timeout_s: float = 60.0) -> str:
         """The first notification that holds ``state``."""
-        self._notified.settimeout(timeout_s)
-        while state not in (text := self._notified.recv(4096).decode()):
-            pass
-        return text
+        until_s = time.monotonic() + timeout_s
+        while (left_s := until_s - time.monotonic()) > 0:
+            self._notified.settimeout(left_s)
+            try:
+                text = self._notified.recv(4096).decode()
+            except TimeoutError:
+                break
+            if state in text:
+                return text
+        raise AssertionError(f"no {state} within {timeout_s:g} s\n{self.log()[-3000:]}")
 
     def end(self, timeout_s: float = 30.0) -> int:
         """SIGTERM; gives the exit status."""

@@ -11,7 +11,7 @@ import pytest
 from tests.support import RIDGECREST, free_port, needs_shared
 from tests.tools.test_replay import demo, replay
 from umamba_rt.commands.check_connect import check_servers, sensor_lines
-from umamba_rt.config_file import parse
+from umamba_rt.config.file import parse
 from umamba_rt.core.ids import SourceId
 from umamba_rt.wire.coverage import sensors_of
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from umamba_rt.commands.config import effective
-from umamba_rt.config_file import parse
-from umamba_rt.config_schema import schema
+from umamba_rt.config.file import parse
+from umamba_rt.config.schema import schema
 
 TEXT = r"""
 [[seedlink]]

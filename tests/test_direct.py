@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support import ROOT, records_of
-from umamba_rt.config import Config
+from umamba_rt.config.whole import Config
 from umamba_rt.direct import run_direct
 from umamba_rt.engine import load_engine
 from umamba_rt.engine.base import Engine

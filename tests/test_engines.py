@@ -8,14 +8,14 @@ import sys
 import pytest
 from structlog.testing import capture_logs
 
-from umamba_rt.config_file import parse
+from umamba_rt.config.file import parse
 from umamba_rt.engines import make_engines
 
 _WITHOUT_OPENVINO = """
 import importlib.util
 real = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *rest: None if name == "openvino" else real(name, *rest)
-from umamba_rt.config_file import parse
+from umamba_rt.config.file import parse
 from umamba_rt.engines import make_engines
 from umamba_rt.errors import ConfigError
 try:

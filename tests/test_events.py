@@ -15,8 +15,8 @@ from jsonschema import Draft202012Validator
 
 from tests.core.test_association import EPICENTRE, ORIGIN_NS, STATIONS
 from tests.support import START_NS
-from umamba_rt.config import Config
-from umamba_rt.config_events import EventsConfig, event_contradictions
+from umamba_rt.config.events import EventsConfig, event_contradictions
+from umamba_rt.config.whole import Config
 from umamba_rt.core.association import Place, Source
 from umamba_rt.core.estimate import BatchOutput, ModelIdentity
 from umamba_rt.core.ids import GroupId, SourceId

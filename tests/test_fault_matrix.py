@@ -15,8 +15,8 @@ from structlog.testing import capture_logs
 
 from tests.fault_matrix import CASES, Case, table
 from tests.support import ROOT, records_of
-from umamba_rt.config import Config
-from umamba_rt.config_file import parse
+from umamba_rt.config.file import parse
+from umamba_rt.config.whole import Config
 from umamba_rt.daemon import Daemon
 from umamba_rt.engine.base import Engine
 from umamba_rt.engines import make_engines

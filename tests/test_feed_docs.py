@@ -18,7 +18,7 @@ import pytest
 from tests.endpoints import answering, wait_until
 from tests.io.test_publisher import ESTIMATE
 from tests.support import ROOT
-from umamba_rt.config import HistoryConfig, PublisherConfig
+from umamba_rt.config.endpoints import HistoryConfig, PublisherConfig
 from umamba_rt.io.publisher import Publisher
 from umamba_rt.io.query import QueryEndpoint
 from umamba_rt.recall import Recall

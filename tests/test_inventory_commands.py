@@ -10,7 +10,8 @@ import pytest
 
 from tests.support import RIDGECREST, needs_shared
 from umamba_rt.commands.run import load_inventory
-from umamba_rt.config import Config, StationsConfig
+from umamba_rt.config.stations import StationsConfig
+from umamba_rt.config.whole import Config
 from umamba_rt.core.inventory import EMPTY
 from umamba_rt.errors import InventoryError, UnavailableError
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.io.test_publisher import ESTIMATE
-from umamba_rt.config import SeedLinkConfig
+from umamba_rt.config.seedlink import SeedLinkConfig
 from umamba_rt.core.ids import SourceId
 from umamba_rt.core.pipeline import Pipeline, PipelineSettings
 from umamba_rt.core.segment import Segment

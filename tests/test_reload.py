@@ -16,8 +16,8 @@ import pytest
 from tests.support import Daemon, free_port, records_of, running_daemon
 from tests.test_daemon import collect, config, replay, wait_for_feed
 from tests.test_resume import keys
-from umamba_rt.config import Config
-from umamba_rt.config_file import parse
+from umamba_rt.config.file import parse
+from umamba_rt.config.whole import Config
 from umamba_rt.feed import FeedMessage, Subscriber
 from umamba_rt.models.checkpoint import save
 from umamba_rt.models.facts import CheckpointFacts, Preprocessing

@@ -22,8 +22,10 @@ from structlog.testing import capture_logs
 
 from tests.support import START_NS, free_port, records_of, running_daemon
 from tests.test_daemon import collect, config, replay, wait_for_feed
-from umamba_rt.config import Config, SeedLinkConfig, StateConfig
-from umamba_rt.config_file import parse
+from umamba_rt.config.file import parse
+from umamba_rt.config.run import StateConfig
+from umamba_rt.config.seedlink import SeedLinkConfig
+from umamba_rt.config.whole import Config
 from umamba_rt.direct import run_direct
 from umamba_rt.engines import make_engines
 from umamba_rt.errors import UnavailableError

@@ -71,7 +71,7 @@ class Load:
 
 def serve(load: Load, pipe: Connection) -> None:
     """The feed: says where it is, begins when told to, ends when told to; then its memory."""
-    from umamba_rt.config import HistoryConfig, PublisherConfig
+    from umamba_rt.config.endpoints import HistoryConfig, PublisherConfig
     from umamba_rt.io.publisher import Publisher
     from umamba_rt.io.query import QueryEndpoint
     from umamba_rt.recall import Recall

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from umamba_rt.cli import Parser, guarded
-from umamba_rt.config_docs import render_docs
-from umamba_rt.config_file import render_default
-from umamba_rt.config_schema import schema
+from umamba_rt.config.docs import render_docs
+from umamba_rt.config.file import render_default
+from umamba_rt.config.schema import schema
 from umamba_rt.feed_docs import EXAMPLES
 from umamba_rt.feed_docs import render_docs as render_feed_docs
 

@@ -155,7 +155,7 @@ def _client(name: str, port: int, count: int) -> dict[str, float]:
 
 
 async def _ours(protocol: str, port: int, count: int, *, hop_s: float) -> dict[str, float]:
-    from umamba_rt.config_file import parse
+    from umamba_rt.config.file import parse
     from umamba_rt.core.pipeline import Pipeline
     from umamba_rt.ingest import DataClock, Ingest
     from umamba_rt.io.seedlink import SeedLinkReader

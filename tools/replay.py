@@ -196,7 +196,7 @@ def read_stations(arguments: argparse.Namespace, configured: str) -> Inventory:
 
 def run_direct(arguments: argparse.Namespace) -> int:
     """Take the records straight through the core; one JSON line an estimate."""
-    from umamba_rt.config_file import load, parse
+    from umamba_rt.config.file import load, parse
     from umamba_rt.direct import run_direct as run
     from umamba_rt.engines import make_engines
     from umamba_rt.errors import UnavailableError

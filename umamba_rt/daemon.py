@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from umamba_rt.config import Config
+from umamba_rt.config.whole import Config
 from umamba_rt.core.inventory import EMPTY, Inventory
 from umamba_rt.engine.base import Engine
 from umamba_rt.errors import ModelError
@@ -26,6 +26,8 @@ from umamba_rt.status_line import StatusLine
 from umamba_rt.supervision import Deaths, Watchdog, feeding_interval_s
 
 _SPARE_THREADS = 8
+# For the service manager to take a state that it is told once.
+_STATE_WAIT_S = 1.0
 
 
 class Daemon:
@@ -98,7 +100,7 @@ class Daemon:
         services = [self._reads.run, self._beat, self._turn, self._reload, *parts.services]
         tasks = [asyncio.ensure_future(service()) for service in services]
         stopped = asyncio.create_task(self._stop.wait())
-        notify(f"READY=1\nSTATUS=feed at {parts.publisher.address}")
+        notify(f"READY=1\nSTATUS=feed at {parts.publisher.address}", _STATE_WAIT_S)
         self._log.info("ready", feed=parts.publisher.address, mode=parts.config.run.mode)
         try:
             done, _ = await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -114,10 +116,10 @@ class Daemon:
             await self._asked_to_reload.wait()
             self._asked_to_reload.clear()
             # Source: sd_notify(3): CLOCK_MONOTONIC tells this reload from an earlier one.
-            notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+            notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}", _STATE_WAIT_S)
             if self._reloader:
                 await self._reloader.reload()
-            notify("READY=1")
+            notify("READY=1", _STATE_WAIT_S)
 
     def stop(self) -> None:
         """Ask the run to end; to be called from the event loop's thread."""

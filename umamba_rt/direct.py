@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from umamba_rt.config import Config
+from umamba_rt.config.whole import Config
 from umamba_rt.core.inventory import EMPTY, Inventory
 from umamba_rt.core.pipeline import Outcome, Pipeline
 from umamba_rt.core.window import Window

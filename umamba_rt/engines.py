@@ -6,7 +6,8 @@ from pathlib import Path
 
 import structlog
 
-from umamba_rt.config import UNTRAINED, Config
+from umamba_rt.config.model import UNTRAINED
+from umamba_rt.config.whole import Config
 from umamba_rt.core.estimate import ModelName
 from umamba_rt.core.timebase import RATE_HZ
 from umamba_rt.engine import load_engine

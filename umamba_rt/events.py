@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
-from umamba_rt.config_events import EventsConfig
+from umamba_rt.config.events import EventsConfig
 from umamba_rt.core.association import Place
 from umamba_rt.core.coincidence import Coincidence
 from umamba_rt.core.estimate import ModelIdentity

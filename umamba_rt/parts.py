@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import structlog
 
-from umamba_rt.config import Config
+from umamba_rt.config.whole import Config
 from umamba_rt.core.inventory import Inventory
 from umamba_rt.core.pipeline import Pipeline
 from umamba_rt.engine.base import Engine

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from umamba_rt.config import HistoryConfig
+from umamba_rt.config.endpoints import HistoryConfig
 from umamba_rt.core.timebase import rfc3339
 from umamba_rt.history import History
 from umamba_rt.history_page import Page, PageLimits

@@ -10,7 +10,8 @@ from typing import Any
 
 import structlog
 
-from umamba_rt.config import Config, SeedLinkConfig
+from umamba_rt.config.seedlink import SeedLinkConfig
+from umamba_rt.config.whole import Config
 from umamba_rt.core.inventory import Inventory
 from umamba_rt.engine.base import Engine
 from umamba_rt.engines import checkpoint_path

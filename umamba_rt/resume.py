@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 
-from umamba_rt.config import Config
+from umamba_rt.config.whole import Config
 from umamba_rt.core.ids import GroupId
 from umamba_rt.core.pipeline import Pipeline
 from umamba_rt.core.segment import Segment

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import structlog
 
-from umamba_rt.config import Config, StateConfig
+from umamba_rt.config.run import StateConfig
+from umamba_rt.config.whole import Config
 from umamba_rt.core.timebase import NS_PER_S, index_ns, rfc3339
 from umamba_rt.errors import StateError, UnavailableError
 from umamba_rt.io.ledger import Ledger

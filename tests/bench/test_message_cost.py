@@ -11,7 +11,7 @@ import msgspec
 import zmq
 
 from tests.io.test_publisher import ESTIMATE
-from umamba_rt.config import PublisherConfig
+from umamba_rt.config.endpoints import PublisherConfig
 from umamba_rt.io.publisher import Publisher
 from umamba_rt.wire.envelope import Envelope, encode
 

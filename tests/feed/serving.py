@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from tests.endpoints import answering
-from umamba_rt.config import HistoryConfig, PublisherConfig
+from umamba_rt.config.endpoints import HistoryConfig, PublisherConfig
 from umamba_rt.io.publisher import Publisher
 from umamba_rt.io.query import QueryEndpoint
 from umamba_rt.recall import Recall

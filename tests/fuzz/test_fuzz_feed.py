@@ -15,7 +15,7 @@ import zmq
 
 from tests.endpoints import wait_until
 from tests.io.test_publisher import BEAT
-from umamba_rt.config import PublisherConfig
+from umamba_rt.config.endpoints import PublisherConfig
 from umamba_rt.curve import ClientKeys, key_pair, public_key, secure, write_key_pair
 from umamba_rt.io.access import Access
 from umamba_rt.io.publisher import Publisher

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Literal
 
-from umamba_rt.config import SeedLinkConfig
+from umamba_rt.config.seedlink import SeedLinkConfig
 from umamba_rt.io.replay_server import ServerOptions
 from umamba_rt.io.seedlink import SeedLinkReader
 from umamba_rt.wire.record import ReplayRecord

@@ -15,7 +15,8 @@ from structlog.testing import capture_logs
 
 from tests.endpoints import answering, wait_until
 from tests.io.test_publisher import BEAT
-from umamba_rt.config import Config, PublisherConfig
+from umamba_rt.config.endpoints import PublisherConfig
+from umamba_rt.config.whole import Config
 from umamba_rt.curve import ClientKeys, KeyPair, key_pair, public_key, secure, write_key_pair
 from umamba_rt.errors import UnavailableError
 from umamba_rt.io.access import Access, Reloaded, open_access

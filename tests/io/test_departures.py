@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.io.test_publisher import BEAT, ESTIMATE
-from umamba_rt.config import PublisherConfig
+from umamba_rt.config.endpoints import PublisherConfig
 from umamba_rt.feed import Subscriber
 from umamba_rt.io.departures import Departures
 from umamba_rt.io.publisher import Publisher

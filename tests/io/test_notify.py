@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,16 @@ def test_manager_that_does_not_read_does_not_hold_up_the_daemon(manager: socket.
         sent = [notify("STATUS=again") for _ in range(1000)]
     assert sent[0]
     assert not sent[-1]
+
+
+def test_state_that_may_wait_comes_behind_a_full_queue(manager: socket.socket) -> None:
+    with manager, ThreadPoolExecutor(1) as other:
+        while notify("STATUS=again"):
+            pass
+        waiting = other.submit(notify, "READY=1", 10.0)
+        while manager.recv(100) != b"READY=1":
+            pass
+        assert waiting.result()
 
 
 def test_without_a_manager_nothing_is_sent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 import zmq
 
-from umamba_rt.config import PublisherConfig
+from umamba_rt.config.endpoints import PublisherConfig
 from umamba_rt.core.estimate import ModelIdentity
 from umamba_rt.core.quality import Quality
 from umamba_rt.errors import UnavailableError

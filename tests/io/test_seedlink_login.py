@@ -19,7 +19,7 @@ import trustme
 
 from tests.io.seedlink_peers import OPTIONS, Script, payloads_of, read
 from tests.support import records_of
-from umamba_rt.config import SeedLinkConfig
+from umamba_rt.config.seedlink import SeedLinkConfig
 from umamba_rt.errors import UnavailableError
 from umamba_rt.io.login import hide, read_login
 from umamba_rt.io.replay_server import ReplayServer

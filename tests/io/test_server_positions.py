@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from tests.io.seedlink_peers import OPTIONS, read
 from tests.support import records_of
-from umamba_rt.config import SeedLinkConfig
+from umamba_rt.config.seedlink import SeedLinkConfig
 from umamba_rt.core.ids import GroupId
 from umamba_rt.io.position import Receipt
 from umamba_rt.io.replay_server import ReplayServer

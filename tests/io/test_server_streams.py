@@ -14,7 +14,7 @@ import pytest
 from tests.io.recorded_peer import FOLDER, Recording, recorded_peer
 from tests.io.seedlink_peers import OPTIONS, Script, scripted
 from tests.support import free_port, records_of
-from umamba_rt.config import SeedLinkConfig
+from umamba_rt.config.seedlink import SeedLinkConfig
 from umamba_rt.errors import ServerError
 from umamba_rt.io.replay_server import ReplayServer, ServerOptions
 from umamba_rt.io.replay_timeline import Timeline

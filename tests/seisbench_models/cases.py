@@ -12,7 +12,7 @@ import torch
 from obspy import Stream, Trace, UTCDateTime
 
 from tests.models.legacy_files import shake
-from umamba_rt.config import Config
+from umamba_rt.config.whole import Config
 from umamba_rt.core.estimate import ModelName
 from umamba_rt.core.inventory import EMPTY, Inventory
 from umamba_rt.direct import run_direct

@@ -9,8 +9,8 @@ import structlog
 
 from umamba_rt.commands.check_connect import check_servers
 from umamba_rt.commands.run import load_inventory, load_runnable
-from umamba_rt.config_access import EndpointConfig, is_open
-from umamba_rt.config_file import locating
+from umamba_rt.config.access import EndpointConfig, is_open
+from umamba_rt.config.file import locating
 from umamba_rt.engines import make_engines
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 
-from umamba_rt.config import Config, SeedLinkConfig
+from umamba_rt.config.seedlink import SeedLinkConfig
+from umamba_rt.config.whole import Config
 from umamba_rt.core.ids import SourceId
 from umamba_rt.errors import ServerError, UnavailableError
 from umamba_rt.io.server_streams import ServerStreams, read_streams

@@ -9,12 +9,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from umamba_rt.config import Config
-from umamba_rt.config_file import parse, read_text
-from umamba_rt.config_origin import Origins
-from umamba_rt.config_schema import schema
-from umamba_rt.config_sections import sections
-from umamba_rt.config_table import show
+from umamba_rt.config.file import parse, read_text
+from umamba_rt.config.origin import Origins
+from umamba_rt.config.schema import schema
+from umamba_rt.config.sections import sections
+from umamba_rt.config.table import show
+from umamba_rt.config.whole import Config
 
 _COMMENT_COLUMN = 48
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import structlog
 
-from umamba_rt.config import Config
-from umamba_rt.config_file import load, locating
+from umamba_rt.config.file import load, locating
+from umamba_rt.config.whole import Config
 from umamba_rt.core.inventory import EMPTY, Inventory
 from umamba_rt.daemon import Daemon
 from umamba_rt.engines import make_engines

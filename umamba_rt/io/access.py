@@ -13,8 +13,8 @@ import structlog
 import zmq
 from zmq.utils import z85
 
-from umamba_rt.config import Config
-from umamba_rt.config_access import EndpointConfig, is_open
+from umamba_rt.config.access import EndpointConfig, is_open
+from umamba_rt.config.whole import Config
 from umamba_rt.curve import is_key, key_pair
 from umamba_rt.errors import UnavailableError
 from umamba_rt.rate_limit import RateLimit

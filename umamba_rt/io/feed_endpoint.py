@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zmq
 
-from umamba_rt.config import PublisherConfig
+from umamba_rt.config.endpoints import PublisherConfig
 from umamba_rt.errors import UnavailableError
 from umamba_rt.io.access import Access
 from umamba_rt.io.peer_guard import PeerGuard

@@ -8,7 +8,7 @@ import ssl
 from pathlib import Path
 from typing import TypeAlias
 
-from umamba_rt.config import SeedLinkConfig
+from umamba_rt.config.seedlink import SeedLinkConfig
 from umamba_rt.errors import UnavailableError
 
 # What seedlink-client takes: name and password for AUTH USERPASS, a text for AUTH JWT.

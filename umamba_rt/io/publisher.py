@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import zmq
 
-from umamba_rt.config import PublisherConfig
+from umamba_rt.config.endpoints import PublisherConfig
 from umamba_rt.io.access import Access
 from umamba_rt.io.feed_endpoint import FeedEndpoint
 from umamba_rt.io.zap import ZapHandler

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import structlog
 from seedlink_client import Protocol, SeedLinkError
 
-from umamba_rt.config import SeedLinkConfig
+from umamba_rt.config.seedlink import SeedLinkConfig
 from umamba_rt.core.segment import Segment
 from umamba_rt.core.timebase import rfc3339
 from umamba_rt.errors import ServerError, UnavailableError

@@ -7,7 +7,7 @@ import functools
 from seedlink_client import Protocol
 
 from umamba_rt import __version__
-from umamba_rt.config import SeedLinkConfig
+from umamba_rt.config.seedlink import SeedLinkConfig
 from umamba_rt.errors import ServerError
 from umamba_rt.io.login import Login, hide, tls_context
 from umamba_rt.io.seedlink_tolerant import TolerantSeedLink

@@ -10,7 +10,7 @@ from typing import Any
 
 from seedlink_client import Protocol, SeedLinkError
 
-from umamba_rt.config import SeedLinkConfig
+from umamba_rt.config.seedlink import SeedLinkConfig
 from umamba_rt.core.ids import SourceId
 from umamba_rt.errors import ServerError, UnavailableError
 from umamba_rt.io.login import Login, hide, read_login

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from umamba_rt.config_table import key, near_miss, read_section
+from umamba_rt.config.table import key, near_miss, read_section
 from umamba_rt.errors import ConfigError, ConfigProblem, UnavailableError
 from umamba_rt.models.config import CONFIGS, ModelConfig, V1Config, V2Config
 

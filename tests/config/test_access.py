@@ -1,11 +1,11 @@
-"""config_access.py: which addresses are open to the network, and what must then be said."""
+"""access.py: which addresses are open to the network, and what must then be said."""
 
 from __future__ import annotations
 
 import pytest
 
-from umamba_rt.config_access import is_local
-from umamba_rt.config_file import parse
+from umamba_rt.config.access import is_local
+from umamba_rt.config.file import parse
 from umamba_rt.errors import ConfigError
 
 KEYS = '[access]\nserver_key = "/etc/umamba-rt/feed"\nclients = "/etc/umamba-rt/clients"\n'

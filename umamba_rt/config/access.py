@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from umamba_rt.config_table import key, show
+from umamba_rt.config.table import path_key, show
 from umamba_rt.errors import ConfigProblem
 
-_PATH = re.compile(r"[^\0]*")
 _LOCAL_NAMES = frozenset({"localhost", "lo"})
 OPEN = (
     "let anyone who reaches a non-loopback address connect, without keys; without this or curve\n"
@@ -24,20 +22,14 @@ CURVE = "encrypt, and let in the clients of [access] alone (ZeroMQ's CURVE)"
 class AccessConfig:
     """Keys for the endpoints that ask for ``curve``; ``umamba-rt keys new`` makes them."""
 
-    server_key: str = key(
+    server_key: str = path_key(
         "file of the daemon's key pair; others may not read it. $VARIABLES are filled in, as in\n"
         '"$CREDENTIALS_DIRECTORY/feed" with systemd\'s LoadCredential=',
-        "",
-        pattern=_PATH,
-        shape="a path",
         private=True,
     )
-    clients: str = key(
+    clients: str = path_key(
         "file of the public keys that may connect, one a line, remarks behind it; read again on\n"
         "reload: new keys may connect, and connections of keys that are gone are ended",
-        "",
-        pattern=_PATH,
-        shape="a path",
     )
 
 

@@ -1,4 +1,4 @@
-"""config_origin.py, and what config_file.py says of lines, variables and secrets in mistakes."""
+"""origin.py, and what file.py says of lines, variables and secrets in mistakes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from umamba_rt.config_file import load, locating, parse
-from umamba_rt.config_origin import Origins
+from umamba_rt.config.file import load, locating, parse
+from umamba_rt.config.origin import Origins
 from umamba_rt.errors import ConfigError, ConfigProblem
 
 WRONG = """\

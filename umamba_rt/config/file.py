@@ -9,13 +9,13 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from umamba_rt.config import Config, SeedLinkConfig
-from umamba_rt.config_access import EndpointConfig, access_contradictions
-from umamba_rt.config_events import event_contradictions
-from umamba_rt.config_metrics import metrics_contradictions
-from umamba_rt.config_origin import ENV_PREFIX, Origins
-from umamba_rt.config_sections import PLAIN, Section, sections
-from umamba_rt.config_table import (
+from umamba_rt.config.access import EndpointConfig, access_contradictions
+from umamba_rt.config.events import event_contradictions
+from umamba_rt.config.metrics import metrics_contradictions
+from umamba_rt.config.origin import ENV_PREFIX, Origins
+from umamba_rt.config.sections import PLAIN, Section, sections
+from umamba_rt.config.seedlink import seedlink_contradictions
+from umamba_rt.config.table import (
     hints,
     near_miss,
     read_section,
@@ -23,6 +23,7 @@ from umamba_rt.config_table import (
     show,
     toml_value,
 )
+from umamba_rt.config.whole import Config
 from umamba_rt.errors import ConfigError, ConfigProblem, UnavailableError
 
 _SECTIONS = {section.name: section for section in sections()}
@@ -122,37 +123,7 @@ def _contradictions(config: Config) -> list[ConfigProblem]:
     problems += event_contradictions(config.events)
     problems += metrics_contradictions(config.metrics)
     for index, server in enumerate(config.seedlink):
-        if not 0 < server.port < 65536:
-            problems.append(
-                ConfigProblem(f"seedlink[{index}].server", server.server, "a port from 1 to 65535")
-            )
-        if server.reconnect_max_s < server.reconnect_min_s:
-            where = f"seedlink[{index}].reconnect_max_s"
-            found = f"{server.reconnect_max_s:g}"
-            problems.append(ConfigProblem(where, found, "reconnect_min_s or more"))
-        problems += _login_contradictions(server, f"seedlink[{index}]")
-    return problems
-
-
-def _login_contradictions(server: SeedLinkConfig, where: str) -> list[ConfigProblem]:
-    problems = []
-    if server.tls_ca_file and not server.tls:
-        found = show(server.tls_ca_file)
-        problems.append(ConfigProblem(f"{where}.tls_ca_file", found, "tls = true beside it"))
-    passwords = [name for name in ("password_file", "password_env") if getattr(server, name)]
-    tokens = [name for name in ("token_file", "token_env") if getattr(server, name)]
-    for names in (passwords, tokens):
-        if len(names) == 2:
-            found = f"{names[0]}, too"
-            problems.append(ConfigProblem(f"{where}.{names[1]}", found, "one of the two"))
-    if bool(server.user) != bool(passwords):
-        expected = "user and password_file or password_env, or none of them"
-        problems.append(ConfigProblem(f"{where}.user", show(server.user), expected))
-    if passwords and tokens:
-        problems.append(ConfigProblem(f"{where}.{tokens[0]}", "a password, too", "one of the two"))
-    if server.protocol == "v3" and (passwords or tokens):
-        found = '"v3" and a login'
-        problems.append(ConfigProblem(f"{where}.protocol", found, '"auto" or "v4"'))
+        problems += seedlink_contradictions(server, f"seedlink[{index}]")
     return problems
 
 

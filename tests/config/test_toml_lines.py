@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from umamba_rt.toml_lines import KeyPath, key_lines
+from umamba_rt.config.toml_lines import KeyPath, key_lines
 
 TRICKY = '''\
 # a comment with [brackets] and "quotes

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import MISSING, Field, fields
 from typing import Any, get_args
 
-from umamba_rt.config_sections import PLAIN, Section, sections
-from umamba_rt.config_table import expected, hints
+from umamba_rt.config.sections import PLAIN, Section, sections
+from umamba_rt.config.table import expected, hints
 
 Json = dict[str, Any]
 # The draft that taplo and Even Better TOML read.

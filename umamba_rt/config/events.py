@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from umamba_rt.config_table import key, show
+from umamba_rt.config.table import key, show
 from umamba_rt.core.coincidence import NetworkRules
 from umamba_rt.core.sta_lta import StaLtaRules
 from umamba_rt.core.station_event import EventRules

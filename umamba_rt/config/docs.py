@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import MISSING, Field, fields
 from typing import Any
 
-from umamba_rt.config_sections import Section, sections
-from umamba_rt.config_table import expected, hints, show
+from umamba_rt.config.sections import Section, sections
+from umamba_rt.config.table import expected, hints, show
 
 _HEAD = """\
 # Configuration
 
-Made by `make generated` from `umamba_rt/config.py`; change it there.
+Made by `make generated` from `umamba_rt/config/`; change it there.
 
 One TOML file, `/etc/umamba-rt/umamba-rt.toml` unless the command line names another. A key that is
 not set has its default. An unknown key or section is a mistake, and so is a value out of its range;

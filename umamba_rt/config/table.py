@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 HIDDEN = "[hidden]"
+_PATH = re.compile(r"[^\0]*")
 # NAME:PASSWORD@ before a host: no address takes it, and no message repeats it.
 _USER_INFO = re.compile(r"([a-z]+://|(?![a-z]+://))(?!/).*@", re.DOTALL)
 _T = TypeVar("_T", bound="DataclassInstance")
@@ -42,6 +43,11 @@ def key(
     if default is MISSING:
         return field(metadata=metadata)
     return field(default=default, metadata=metadata)
+
+
+def path_key(text: str, *, private: bool = False) -> Any:
+    """A key that holds a path, or nothing; see ``key``."""
+    return key(text, "", pattern=_PATH, shape="a path", private=private)
 
 
 def read_section(

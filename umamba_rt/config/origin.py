@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from umamba_rt.config.toml_lines import KeyPath, key_lines
 from umamba_rt.errors import ConfigProblem
-from umamba_rt.toml_lines import KeyPath, key_lines
 
 ENV_PREFIX = "UMAMBA_RT_"
 _TOMLLIB_LINE = re.compile(r"\(at line (\d+), column \d+\)")

@@ -1,4 +1,4 @@
-"""config.py, config_file.py, config_table.py: what may be written, what is said of mistakes."""
+"""whole.py, file.py, table.py: what may be written, what is said of mistakes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.support import ROOT
-from umamba_rt.config import Config, PublisherConfig, SeedLinkConfig
-from umamba_rt.config_file import load, parse, render_default
+from umamba_rt.config.endpoints import PublisherConfig
+from umamba_rt.config.file import load, parse, render_default
+from umamba_rt.config.seedlink import SeedLinkConfig
+from umamba_rt.config.whole import Config
 from umamba_rt.core.preference import Preference
 from umamba_rt.core.withhold import NOTHING_WITHHELD, WithholdRules
 from umamba_rt.errors import ConfigError, UnavailableError

@@ -1,4 +1,4 @@
-"""config_sections.py, config_schema.py, config_docs.py and tools/generate.py."""
+"""sections.py, schema.py, docs.py and tools/generate.py."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from jsonschema import Draft7Validator
 
 from tests.support import ROOT
 from tools.generate import generated, outdated, write
-from umamba_rt.config_file import parse, render_default
-from umamba_rt.config_schema import schema
-from umamba_rt.config_sections import sections
+from umamba_rt.config.file import parse, render_default
+from umamba_rt.config.schema import schema
+from umamba_rt.config.sections import sections
 from umamba_rt.errors import ConfigError
 
 SERVER = '[[seedlink]]\nserver = "a"\nstreams = ["A_B"]\n'

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from umamba_rt.config_access import is_local
-from umamba_rt.config_table import key, show
+from umamba_rt.config.access import is_local
+from umamba_rt.config.table import key, show
 from umamba_rt.defaults import METRICS_ADDRESS
 from umamba_rt.errors import ConfigProblem
 

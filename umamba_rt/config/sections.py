@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any, get_args, get_origin, get_type_hints
 
-from umamba_rt.config import Config
+from umamba_rt.config.whole import Config
 
 # Of those that may be repeated, the one that may also be written once, as a plain table.
 PLAIN = "publisher"

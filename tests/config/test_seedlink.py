@@ -1,10 +1,10 @@
-"""config_file.py: what a [[seedlink]] block's login and TLS may not contradict."""
+"""seedlink.py: what a [[seedlink]] block's login and TLS may not contradict."""
 
 from __future__ import annotations
 
 import pytest
 
-from umamba_rt.config_file import parse
+from umamba_rt.config.file import parse
 from umamba_rt.errors import ConfigError
 
 BLOCK = '[[seedlink]]\nserver = "a"\nstreams = ["A_B"]\n'

@@ -1,0 +1,1 @@
+"""What the daemon is told: one definition of every key, and what is made of it."""
