@@ -54,8 +54,8 @@ train: $(READY) ## the shipped weights anew, an hour a model; ended, it goes on 
 	$(BIN)/python tools/train.py run config/training/v2.toml --output runs/v2
 	$(BIN)/python tools/train.py run config/training/v1.toml --output runs/v1
 
-compare: $(READY) ## V1 against V2 and what each choice is worth; days on two cores, goes on likewise
-	$(BIN)/python tools/compare.py config/training/compare.toml --dataset ../shared/data/real --output runs/compare
+compare: $(READY) ## V1 against V2 and what each choice is worth: what docs/comparison lacks, goes on likewise
+	$(BIN)/python tools/compare.py config/training/compare.toml --dataset ../shared/data/real --output docs/comparison
 
 format: $(READY) ## what ruff can mend by itself
 	$(BIN)/ruff check --fix .

@@ -45,9 +45,16 @@ def test_runs_come_seed_by_seed_with_the_variants_changes(tmp_path: Path) -> Non
     assert {run.recipe.fit.epochs for run in plan} == {7}
 
 
+def test_variant_may_have_fewer_seeds(tmp_path: Path) -> None:
+    plan = load_plan(written(tmp_path, BASE.replace('"v1-after"', '"v1-after"\nseeds = [4]')))
+    assert [(run.variant, run.seed) for run in plan] == [("v2", 3), ("v2", 4), ("v1-after", 4)]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        (BASE + "[[variant]]\nname = 'x'\nseeds = [5]\n", r"variant\[2\].seeds.*\[3, 4\]"),
+        (BASE + "[[variant]]\nname = 'x'\nseeds = 3\n", r"variant\[2\].seeds"),
         (BASE + "[[variant]]\nname = 'v2'\n", "name of its own"),
         (BASE + "[[variant]]\nname = 'x'\nfits = {}\n", "variant x.*fits"),
         (BASE + "[[variant]]\nname = 'x'\nfit = { epoch = 3 }\n", '"epochs"'),

@@ -34,7 +34,8 @@ def load_plan(path: Path) -> list[PlannedRun]:
     """Read a plan: ``seeds``, a ``[base]`` recipe, and ``[[variant]]`` blocks that change it.
 
     A variant has a ``name`` and may have ``model``, ``data`` and ``fit`` tables, whose keys
-    replace the base's. Runs come seed by seed, so that an unfinished comparison has all variants.
+    replace the base's, and fewer ``seeds``. Runs come seed by seed, so that an unfinished
+    comparison has all variants.
 
     Raises:
         UnavailableError: the file cannot be read.
@@ -52,18 +53,32 @@ def load_plan(path: Path) -> list[PlannedRun]:
         for name in tree
         if name not in ("seeds", "base", "variant")
     ]
-    if not isinstance(seeds, list) or not seeds or not all(type(seed) is int for seed in seeds):
+    if not _are_seeds(seeds):
         problems.append(ConfigProblem("seeds", repr(seeds), "a list of whole numbers"))
     if not isinstance(variants, list) or not variants:
         problems.append(ConfigProblem("variant", repr(variants), "[[variant]] blocks"))
     if problems or not isinstance(seeds, list) or not isinstance(variants, list):
         raise ConfigError(str(path), tuple(problems))
     _check_names(str(path), variants)
+    _check_seeds(str(path), variants, seeds)
     return [
         PlannedRun(variant["name"], seed, _recipe(path, tree.get("base", {}), variant, seed))
         for seed in seeds
         for variant in variants
+        if seed in variant.get("seeds", seeds)
     ]
+
+
+def _are_seeds(found: Any) -> bool:
+    return isinstance(found, list) and bool(found) and all(type(seed) is int for seed in found)
+
+
+def _check_seeds(where: str, variants: list[Any], seeds: list[int]) -> None:
+    for index, variant in enumerate(variants):
+        own = variant.get("seeds", seeds)
+        if not _are_seeds(own) or not set(own) <= set(seeds):
+            problem = ConfigProblem(f"variant[{index}].seeds", repr(own), f"some of {seeds}")
+            raise ConfigError(where, (problem,))
 
 
 def _check_names(where: str, variants: list[Any]) -> None:
@@ -80,5 +95,6 @@ def _recipe(path: Path, base: dict[str, Any], variant: dict[str, Any], seed: int
     tree = {name: {**base.get(name, {}), **variant.get(name, {})} for name in _SECTIONS}
     tree["fit"]["seed"] = seed
     unknown = [name for table in (base, variant) for name in table if name not in _SECTIONS]
-    tree |= {name: {} for name in unknown if name != "name"}  # for recipe_of to complain of
+    # For recipe_of to complain of.
+    tree |= {name: {} for name in unknown if name not in ("name", "seeds")}
     return recipe_of(tree, where=where)
