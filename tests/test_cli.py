@@ -116,13 +116,14 @@ def test_error_that_nobody_foresaw_is_our_bug_and_ends_with_70(
 
 
 @pytest.mark.parametrize("verb", ["run", "check"])
-def test_three_mistakes_are_listed_and_end_with_78(verb: str, tmp_path: Path) -> None:
+def test_three_mistakes_and_no_server_are_listed_and_end_with_78(verb: str, tmp_path: Path) -> None:
     path = config(tmp_path, '[window]\nhop_s = 0\nhopp = 1\n[run]\nmode = "x"\n')
     done = umamba_rt(verb, path)
     assert done.returncode == 78
     lines = done.stderr.splitlines()
-    assert lines[0] == f"umamba-rt: {path}: 3 problem(s)"
+    assert lines[0] == f"umamba-rt: {path}: 4 problem(s)"
     assert [line.partition(": found ")[0].strip() for line in lines[1:]] == [
+        "seedlink",
         "line 2: window.hop_s",
         "line 3: window.hopp",
         "line 5: run.mode",

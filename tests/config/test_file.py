@@ -53,6 +53,58 @@ def test_three_mistakes_are_told_at_once_with_key_found_and_expected() -> None:
     }
 
 
+def test_mistakes_between_keys_are_told_beside_those_of_other_sections() -> None:
+    text = """
+[[seedlink]]
+server = "127.0.0.1:99999"
+streams = ["CI_*"]
+[[seedlink]]
+server = "127.0.0.1"
+streams = []
+[[seedlink]]
+server = "127.0.0.1"
+streams = ["CI_*"]
+tls_ca_file = "ca.pem"
+[window]
+max_gap_s = 30
+[[publisher]]
+format = "xml"
+[[publisher]]
+address = "tcp://0.0.0.0:5560"
+[model]
+seeed = 1
+"""
+    assert problems(text).keys() == {
+        "seedlink[0].server",
+        "seedlink[1].streams",
+        "seedlink[2].tls_ca_file",
+        "window.max_gap_s",
+        "publisher[0].format",
+        "publisher[1].address",
+        "model.seeed",
+    }
+
+
+def test_nothing_is_made_up_about_a_section_that_is_wrong_by_itself() -> None:
+    text = '[window]\nlength_s = "60"\nmax_gap_s = 30\n[query]\naddress = 5\n'
+    text += '[[publisher]]\naddress = "tcp://127.0.0.1:5561"\n'
+    assert problems(text).keys() == {"window.length_s", "query.address"}
+
+
+def test_a_missing_server_is_told_beside_the_other_mistakes(tmp_path: Path) -> None:
+    path = tmp_path / "some.toml"
+    path.write_text("[window]\nhop_s = 0\n")
+    with pytest.raises(ConfigError) as caught:
+        load(path, {}, needs_server=True)
+    assert {one.key for one in caught.value.problems} == {"seedlink", "window.hop_s"}
+
+
+def test_a_byte_order_mark_before_the_text_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "some.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
+    assert load(path, {}) == parse(GOOD, {}, where="test.toml")
+
+
 @pytest.mark.parametrize(
     ("text", "key"),
     [
@@ -188,6 +240,15 @@ def test_file_that_is_not_utf8_is_named(tmp_path: Path) -> None:
 )
 def test_extreme_values_are_mistakes_not_crashes(text: str) -> None:
     assert len(problems(text)) == 1
+
+
+def test_brackets_without_end_are_a_mistake_of_the_file_or_of_their_variable() -> None:
+    assert problems("a = " + "[" * 5000).keys() == {"(file)"}
+    assert problems(GOOD, {"UMAMBA_RT_WINDOW__HOP_S": "[" * 5000}).keys() == {"window.hop_s"}
+
+
+def test_a_variable_holds_one_value() -> None:
+    assert problems(GOOD, {"UMAMBA_RT_WINDOW__HOP_S": "1\nx = 2"}).keys() == {"window.hop_s"}
 
 
 def test_station_codes_may_hold_dashes() -> None:

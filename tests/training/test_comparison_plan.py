@@ -77,3 +77,25 @@ def test_a_missing_plan_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "config" / "training").glob("compare*.toml")))
 def test_shipped_plans_can_be_read(path: Path) -> None:
     assert len({run.variant for run in load_plan(path)}) >= 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ("[base.data]", "[base]\nfit = 3\n[base.data]", "fit"),
+        ("fit = { target", "data = 3\nfit = { target", "data"),
+    ],
+)
+def test_a_section_of_another_kind_is_a_mistake(
+    tmp_path: Path, old: str, new: str, key: str
+) -> None:
+    text = BASE.replace("[base.fit]\nepochs = 7\n", "").replace(old, new)
+    with pytest.raises(ConfigError) as caught:
+        load_plan(written(tmp_path, text))
+    assert [one.key for one in caught.value.problems] == [key]
+
+
+def test_a_base_that_is_no_table_is_a_mistake(tmp_path: Path) -> None:
+    text = 'seeds = [1]\nbase = 3\n[[variant]]\nname = "v2"\n'
+    with pytest.raises(ConfigError, match="base"):
+        load_plan(written(tmp_path, text))

@@ -86,3 +86,20 @@ def test_a_target_after_p_is_read_off_the_end() -> None:
         recipe_of(tree, where="here")
     tree["model"] = {"name": "v1", "readout": "end"}
     assert recipe_of(tree, where="here").fit.target == "after-p"
+
+
+@pytest.mark.parametrize(
+    ("tree", "key"), [({"model": 3}, "model"), ({"model": {"name": ["v2"]}}, "model.name")]
+)
+def test_a_model_of_another_kind_is_a_mistake(tree: dict[str, object], key: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        recipe_of({"data": DATA, **tree}, where="here")
+    assert [one.key for one in caught.value.problems] == [key]
+
+
+@pytest.mark.parametrize("content", [b"# \xff", b"a = " + b"[" * 5000])
+def test_what_is_no_toml_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=r"recipe\.toml"):
+        load_recipe(path)

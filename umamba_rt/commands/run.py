@@ -15,7 +15,6 @@ from umamba_rt.config.whole import Config
 from umamba_rt.core.inventory import EMPTY, Inventory
 from umamba_rt.daemon import Daemon
 from umamba_rt.engines import make_engines
-from umamba_rt.errors import ConfigError, ConfigProblem
 from umamba_rt.io.log import configure_logging
 from umamba_rt.reload import Sources
 
@@ -69,8 +68,4 @@ def load_runnable(path: Path) -> Config:
         UnavailableError: the file cannot be read.
         ConfigError: anything in it is wrong, or it names no server.
     """
-    config = load(path, os.environ)
-    if not config.seedlink:
-        problem = ConfigProblem("seedlink", "nothing", "at least one [[seedlink]] block")
-        raise ConfigError(str(path), (problem,))
-    return config
+    return load(path, os.environ, needs_server=True)

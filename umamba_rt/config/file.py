@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -32,19 +32,20 @@ _OWNERS = {
 }
 
 
-def load(path: Path, environment: Mapping[str, str]) -> Config:
+def load(path: Path, environment: Mapping[str, str], *, needs_server: bool = False) -> Config:
     """Read a configuration file and the environment's overrides.
 
     Args:
         path: a TOML file.
         environment: ``UMAMBA_RT_SECTION__KEY`` overrides ``[section] key``; values are TOML, or
             plain text where a text is wanted.
+        needs_server: it must name a server to read from.
 
     Raises:
         UnavailableError: the file cannot be read.
         ConfigError: it is not TOML, or anything in it is wrong; lists all problems.
     """
-    return parse(read_text(path), environment, where=str(path))
+    return parse(read_text(path), environment, where=str(path), needs_server=needs_server)
 
 
 def read_text(path: Path) -> str:
@@ -56,7 +57,7 @@ def read_text(path: Path) -> str:
     """
     try:
         content = path.read_bytes()
-        return content.decode()
+        return content.decode().removeprefix("\ufeff")  # some editors begin a file with this mark
     except OSError as error:
         raise UnavailableError(str(path), error.strerror or str(error)) from error
     except UnicodeDecodeError as error:
@@ -76,7 +77,9 @@ def locating(path: Path, environment: Mapping[str, str]) -> Iterator[None]:
         raise ConfigError(f"{path}, {error.where}", problems) from error
 
 
-def parse(text: str, environment: Mapping[str, str], *, where: str) -> Config:
+def parse(
+    text: str, environment: Mapping[str, str], *, where: str, needs_server: bool = False
+) -> Config:
     """Read a configuration from text; see ``load``.
 
     Raises:
@@ -84,7 +87,7 @@ def parse(text: str, environment: Mapping[str, str], *, where: str) -> Config:
     """
     try:
         tree = tomllib.loads(text)
-    except ValueError as error:  # TOMLDecodeError, or an integer of 5,000 digits
+    except (ValueError, RecursionError) as error:  # also an integer of 5,000 digits, and brackets
         problem = ConfigProblem("(file)", str(error), "TOML")
         raise ConfigError(where, Origins("", {}).locate([problem])) from error
     problems: list[ConfigProblem] = []
@@ -95,35 +98,50 @@ def parse(text: str, environment: Mapping[str, str], *, where: str) -> Config:
         if name not in _SECTIONS
     )
     made: dict[str, Any] = {}
+    places: dict[str, list[int]] = {}
     for name, section in _SECTIONS.items():
         if not section.repeated:
             made[name] = read_section(section.kind, tree.get(name, {}), name, problems, _OWNERS)
         elif name in tree:
-            made[name] = _blocks(section, tree[name], problems)
-    if not problems:
-        config = Config(**made)
-        problems = _contradictions(config)
+            blocks = _blocks(section, tree[name], problems)
+            made[name], places[name] = tuple(blocks.values()), list(blocks)
+    if needs_server and not tree.get("seedlink"):
+        problems.append(ConfigProblem("seedlink", "nothing", "at least one [[seedlink]] block"))
+    good = {name: value for name, value in made.items() if value is not None}
+    config = Config(**good)
+    # A section that is wrong by itself stands here as its defaults, of which nothing is told.
+    problems += [
+        one
+        for one in _contradictions(config, places)
+        if made.get(one.key.partition(".")[0], config) is not None
+    ]
     if problems:
         raise ConfigError(where, Origins(text, environment).locate(problems))
     return config
 
 
-def _contradictions(config: Config) -> list[ConfigProblem]:
-    """What is wrong between keys that are each right."""
+def _contradictions(config: Config, places: Mapping[str, Sequence[int]]) -> list[ConfigProblem]:
+    """What is wrong between keys that are each right.
+
+    Args:
+        config: of everything that is right by itself.
+        places: where in the file its blocks of a repeated section stand, as numbers from 0.
+    """
     problems = []
     if config.window.max_gap_s >= config.window.length_s:
         found = f"{config.window.max_gap_s:g}"
         problems.append(ConfigProblem("window.max_gap_s", found, "less than window.length_s"))
+    numbers = places.get("publisher", range(len(config.publisher)))
     endpoints: dict[str, EndpointConfig] = {
-        f"publisher[{index}]": one for index, one in enumerate(config.publisher)
+        f"publisher[{number}]": one for number, one in zip(numbers, config.publisher, strict=True)
     }
     if config.query.address:
         endpoints["query"] = config.query
     problems += access_contradictions(endpoints, config.access)
     problems += event_contradictions(config.events)
     problems += metrics_contradictions(config.metrics)
-    for index, server in enumerate(config.seedlink):
-        problems += seedlink_contradictions(server, f"seedlink[{index}]")
+    for number, server in zip(places.get("seedlink", ()), config.seedlink, strict=True):
+        problems += seedlink_contradictions(server, f"seedlink[{number}]")
     return problems
 
 
@@ -147,19 +165,20 @@ def _override(
                 table[name] = value
 
 
-def _blocks(section: Section, blocks: Any, problems: list[ConfigProblem]) -> tuple[Any, ...]:
+def _blocks(section: Section, blocks: Any, problems: list[ConfigProblem]) -> dict[int, Any]:
+    """The blocks that are right, by their place in the file."""
     name = section.name
     if isinstance(blocks, dict) and name == PLAIN:
         blocks = [blocks]
     if not isinstance(blocks, list) or (name == PLAIN and not blocks):
         found = "a table" if isinstance(blocks, dict) else show(blocks)
         problems.append(ConfigProblem(name, found, f"[[{name}]] blocks"))
-        return ()
-    made = [
-        read_section(section.kind, block, f"{name}[{index}]", problems, _OWNERS)
-        for index, block in enumerate(blocks)
-    ]
-    return tuple(one for one in made if one is not None)
+        return {}
+    made = {
+        number: read_section(section.kind, block, f"{name}[{number}]", problems, _OWNERS)
+        for number, block in enumerate(blocks)
+    }
+    return {number: one for number, one in made.items() if one is not None}
 
 
 def render_default() -> str:

@@ -170,9 +170,10 @@ def hints(kind: type[Any]) -> dict[str, Any]:
 def toml_value(text: str) -> Any:
     """A TOML value, or the text itself where it is none."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except ValueError:  # TOMLDecodeError is one
+        tree = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):  # TOMLDecodeError is the former
         return text
+    return tree["value"] if len(tree) == 1 else text
 
 
 def render_section(title: str, kind: type[Any]) -> list[str]:

@@ -45,7 +45,7 @@ def load_plan(path: Path) -> list[PlannedRun]:
         tree = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UnavailableError(str(path), error.strerror or str(error)) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(str(path), (ConfigProblem("(file)", str(error), "TOML"),)) from error
     seeds, variants = tree.get("seeds"), tree.get("variant")
     problems = [
@@ -57,12 +57,15 @@ def load_plan(path: Path) -> list[PlannedRun]:
         problems.append(ConfigProblem("seeds", repr(seeds), "a list of whole numbers"))
     if not isinstance(variants, list) or not variants:
         problems.append(ConfigProblem("variant", repr(variants), "[[variant]] blocks"))
+    base = tree.get("base", {})
+    if not isinstance(base, dict):
+        problems.append(ConfigProblem("base", repr(base), "[base.model], [base.data], [base.fit]"))
     if problems or not isinstance(seeds, list) or not isinstance(variants, list):
         raise ConfigError(str(path), tuple(problems))
     _check_names(str(path), variants)
     _check_seeds(str(path), variants, seeds)
     return [
-        PlannedRun(variant["name"], seed, _recipe(path, tree.get("base", {}), variant, seed))
+        PlannedRun(variant["name"], seed, _recipe(path, base, variant, seed))
         for seed in seeds
         for variant in variants
         if seed in variant.get("seeds", seeds)
@@ -92,9 +95,20 @@ def _check_names(where: str, variants: list[Any]) -> None:
 
 def _recipe(path: Path, base: dict[str, Any], variant: dict[str, Any], seed: int) -> Recipe:
     where = f"{path}, variant {variant['name']}"
-    tree = {name: {**base.get(name, {}), **variant.get(name, {})} for name in _SECTIONS}
+    tree = {name: _merged(where, name, base, variant) for name in _SECTIONS}
     tree["fit"]["seed"] = seed
     unknown = [name for table in (base, variant) for name in table if name not in _SECTIONS]
     # For recipe_of to complain of.
     tree |= {name: {} for name in unknown if name not in ("name", "seeds")}
     return recipe_of(tree, where=where)
+
+
+def _merged(where: str, name: str, *tables: dict[str, Any]) -> dict[str, Any]:
+    """A section of the base with what the variant changes of it."""
+    merged: dict[str, Any] = {}
+    for table in tables:
+        section = table.get(name, {})
+        if not isinstance(section, dict):
+            raise ConfigError(where, (ConfigProblem(name, repr(section), "a section"),))
+        merged |= section
+    return merged

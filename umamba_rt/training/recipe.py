@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from umamba_rt.config.table import key, near_miss, read_section
+from umamba_rt.config.table import key, near_miss, read_section, show
 from umamba_rt.errors import ConfigError, ConfigProblem, UnavailableError
 from umamba_rt.models.config import CONFIGS, ModelConfig, V1Config, V2Config
 
@@ -133,12 +133,10 @@ def load_recipe(path: Path) -> Recipe:
         ConfigError: it is not TOML, or anything in it is wrong; lists all problems.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UnavailableError(str(path), error.strerror or str(error)) from error
-    try:
-        tree = tomllib.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(str(path), (ConfigProblem("(file)", str(error), "TOML"),)) from error
     return recipe_of(tree, where=str(path))
 
@@ -174,9 +172,12 @@ def recipe_of(tree: dict[str, Any], *, where: str) -> Recipe:
 
 
 def _model(table: Any, problems: list[ConfigProblem]) -> ModelConfig | None:
-    values = dict(table) if isinstance(table, dict) else {}
+    if not isinstance(table, dict):
+        problems.append(ConfigProblem("model", show(table), "a section"))
+        return None
+    values = dict(table)
     name = values.pop("name", "v2")
-    if name not in CONFIGS:
+    if not isinstance(name, str) or name not in CONFIGS:
         problems.append(ConfigProblem("model.name", repr(name), 'one of "v1", "v2"'))
         return None
     try:
