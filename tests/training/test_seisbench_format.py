@@ -39,7 +39,7 @@ def test_trace_name_addresses_a_row_of_a_bucket(tmp_path: Path) -> None:
     assert np.array_equal(third.samples, bucket[0])
 
 
-@pytest.mark.parametrize("order", ["CW", "WC", "NCW"])
+@pytest.mark.parametrize("order", ["CW", "WC", "NCW", "cw"])
 def test_dimension_order_is_obeyed(tmp_path: Path, order: str) -> None:
     stored = ramp().T if order == "WC" else ramp()
     write_folder(tmp_path, [row("a")], {"a": stored}, {**FORMAT, "dimension_order": order})
@@ -47,7 +47,15 @@ def test_dimension_order_is_obeyed(tmp_path: Path, order: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("order", "zne"), [("ENZ", (2, 1, 0)), ("12Z", (2, 0, 1)), ("NEZ", (2, 0, 1))]
+    ("order", "zne"),
+    [
+        ("ENZ", (2, 1, 0)),
+        ("12Z", (2, 0, 1)),
+        ("NEZ", (2, 0, 1)),
+        ("Z23", (0, 1, 2)),
+        ("XYZ", (2, 0, 1)),
+        ("RTZ", (2, 0, 1)),
+    ],
 )
 def test_components_come_in_the_order_zne(tmp_path: Path, order: str, zne: tuple[int, ...]) -> None:
     record = one(tmp_path, data_format={"component_order": order})
@@ -66,6 +74,22 @@ def test_missing_component_is_zeros_and_a_fourth_is_left(tmp_path: Path) -> None
     assert np.array_equal(lone.samples[0], ramp()[0])
     assert not lone.samples[1:].any()
     assert np.array_equal(four.samples, ramp(rows=4)[:3])
+
+
+def test_padding_behind_a_trace_is_none_of_it(tmp_path: Path) -> None:
+    write_folder(
+        tmp_path, [row("a", trace_npts=250), row("b", trace_npts="")], {"a": ramp(), "b": ramp()}
+    )
+    padded, whole = SeisBenchDataset(tmp_path)
+    assert np.array_equal(padded.samples, ramp()[:, :250])
+    assert np.array_equal(whole.samples, ramp())
+
+
+def test_samples_beyond_float32_are_interpolated(tmp_path: Path) -> None:
+    stored = ramp().astype(np.float64)
+    stored[2, 7] = 1e300
+    write_folder(tmp_path, [row("a")], {"a": stored})
+    assert np.array_equal(SeisBenchDataset(tmp_path)[0].samples, ramp())
 
 
 def test_samples_that_are_not_finite_are_interpolated(tmp_path: Path) -> None:
@@ -165,6 +189,32 @@ def test_chunks_are_one_data_set(tmp_path: Path, listed: bool) -> None:
     first, second = SeisBenchDataset(tmp_path)
     assert (first.magnitude, second.magnitude) == (4.5, 2)
     assert np.array_equal(first.samples + 5, second.samples)
+
+
+def test_row_with_a_magnitude_alone_is_no_noise(tmp_path: Path) -> None:
+    rows = [row("a"), {"trace_name": "a", "source_magnitude": 3.0}]
+    dataset = SeisBenchDataset(write_folder(tmp_path, rows, {"a": ramp()}))
+    assert (len(dataset), dataset.unusable) == (1, 1)
+
+
+def test_number_that_no_earthquake_has_is_a_magnitude_not_known(tmp_path: Path) -> None:
+    rows = [row("a", source_magnitude=-9999), row("a", source_magnitude=-1.2)]
+    dataset = SeisBenchDataset(write_folder(tmp_path, rows, {"a": ramp()}))
+    assert [header.magnitude for header in dataset.headers] == [-1.2]
+    assert dataset.unusable == 1
+
+
+@pytest.mark.parametrize("rate_hz", [0.001, 1e9])
+def test_rate_that_no_seismograph_has_is_named(tmp_path: Path, rate_hz: float) -> None:
+    write_folder(tmp_path, [row("a", trace_sampling_rate_hz=rate_hz)], {"a": ramp()})
+    with pytest.raises(DatasetError, match="row 2, column trace_sampling_rate_hz"):
+        SeisBenchDataset(tmp_path)
+
+
+def test_table_that_is_no_csv_is_told(tmp_path: Path) -> None:
+    write_folder(tmp_path, [row("a", note="x" * 200_000)], {"a": ramp()})
+    with pytest.raises(DatasetError, match="is no CSV"):
+        SeisBenchDataset(tmp_path)
 
 
 def test_split_of_the_file_is_kept_where_no_event_is_cut(tmp_path: Path) -> None:

@@ -26,6 +26,10 @@ SNR_COLUMNS = ("trace_snr_db", "trace_Z_snr_db")
 _NO_TEXT = frozenset({"", "nan", "NaN", "None", "--"})
 _NO_NUMBER = frozenset({"nan", "none", "null", "na", "n/a"})
 _TRUE, _FALSE = frozenset({"1", "1.0", "true", "yes"}), frozenset({"0", "0.0", "false", "no"})
+# No earthquake has another magnitude: such numbers stand for one that is not known.
+_SMALLEST, _LARGEST = -5.0, 12.0
+# A trace of 1 mHz would be brought to 100,000 times its length.
+_LOWEST_HZ, _HIGHEST_HZ = 1.0, 100_000.0
 _STANDARD_GRAVITY = 9.80665
 _UNITS: Mapping[str, tuple[Unit, float]] = {
     "m/s": ("m/s", 1.0),
@@ -61,6 +65,7 @@ class RecordHeader:
         chunk: of the data set's files.
         component_order: of the stored array, as in ``ZNE``.
         rate_hz: of the stored array.
+        npts: of its samples, those that are the trace's, padding behind them; None: all.
         unit_factor: a stored sample times this is in ``unit``.
         p_sample, s_sample: at ``rate_hz``.
         noise: the row says that no earthquake is in it.
@@ -79,6 +84,7 @@ class RecordHeader:
     channel: str
     component_order: str
     rate_hz: float
+    npts: int | None
     unit: Unit
     unit_factor: float
     p_sample: float
@@ -181,9 +187,12 @@ def parse_row(
     if not name:
         raise DatasetError(str(path), "empty", number, "trace_name")
     p_sample, magnitude = row.earliest(P_COLUMNS), row.number(*MAGNITUDE_COLUMNS)
+    if not _SMALLEST <= magnitude <= _LARGEST:  # -9999 and its like
+        magnitude = math.nan
     event = row.text(*EVENT_COLUMNS)
     category = row.text("trace_category").lower()
-    noise = "noise" in category or not (category or event or p_sample == p_sample)
+    told = category or event or p_sample == p_sample or magnitude == magnitude
+    noise = "noise" in category or not told
     rate_hz = _rate_hz(row, path, number, defaults)
     unit, factor = parse_unit(row.text(*UNIT_COLUMNS) or defaults.unit)
     return RecordHeader(
@@ -200,6 +209,7 @@ def parse_row(
         channel=row.text(*CHANNEL_COLUMNS)[:2],
         component_order=row.text("trace_component_order") or defaults.component_order,
         rate_hz=rate_hz,
+        npts=_npts(row),
         unit=unit,
         unit_factor=factor,
         p_sample=math.nan if noise else p_sample,
@@ -222,9 +232,15 @@ def _rate_hz(row: _Row, path: Path, number: int, defaults: FileDefaults) -> floa
     if math.isnan(rate):
         interval = row.number("trace_dt_s")
         rate = 1 / interval if interval > 0 else defaults.rate_hz
-    if not rate > 0:  # NaN too
-        raise DatasetError(str(path), "no sampling rate above 0", number, "trace_sampling_rate_hz")
+    if not _LOWEST_HZ <= rate <= _HIGHEST_HZ:  # NaN too
+        reason = f"no sampling rate from {_LOWEST_HZ:g} to {_HIGHEST_HZ:g} Hz"
+        raise DatasetError(str(path), reason, number, "trace_sampling_rate_hz")
     return rate
+
+
+def _npts(row: _Row) -> int | None:
+    count = row.number("trace_npts")
+    return int(count) if count >= 1 else None  # NaN too
 
 
 def parse_unit(text: str) -> tuple[Unit, float]:

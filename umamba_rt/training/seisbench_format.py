@@ -164,13 +164,15 @@ class SeisBenchDataset:
             raise UnavailableError(str(path), error.strerror or str(error)) from None
         except UnicodeDecodeError as error:
             raise DatasetError(str(path), f"is not UTF-8: {error.reason}") from None
+        except csv.Error as error:
+            raise DatasetError(str(path), f"is no CSV: {error}") from None
 
     def _defaults(self, chunk: str) -> FileDefaults:
         file = self._file(chunk)
         if "data" not in file:
             raise DatasetError(file.filename, "has no group 'data'")
         told = {name: _scalar(value) for name, value in file.get("data_format", {}).items()}
-        self._dimension_orders[chunk] = told.get("dimension_order") or "CW"
+        self._dimension_orders[chunk] = (told.get("dimension_order") or "CW").upper()
         rate = told.get("sampling_rate", "")
         try:
             rate_hz = float(rate or math.nan)
@@ -192,7 +194,7 @@ class SeisBenchDataset:
         if array.ndim != 2 or sorted(order) != ["C", "W"]:
             reason = f"trace {header.trace_name!r} is {array.shape}, dimension order {order!r}"
             raise DatasetError(file.filename, reason)
-        by_component = array if order == "CW" else array.T
+        by_component = (array if order == "CW" else array.T)[:, : header.npts]
         return in_zne(by_component, header, file.filename)
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from umamba_rt.core.estimate import Float32Array
 from umamba_rt.core.resample import Resampler
+from umamba_rt.core.station import SCHEMES
 from umamba_rt.core.timebase import RATE_HZ
 from umamba_rt.errors import DatasetError
 from umamba_rt.training.metadata import RecordHeader
@@ -16,7 +17,10 @@ from umamba_rt.training.metadata import RecordHeader
 # SeisBench takes 1e-4 for equality of rates, too: 1 sample in 9,000 is 0.9 sample of a record.
 _RATE_TOLERANCE = 1e-4
 _MAX_DENOMINATOR = 1000
-_COMPONENTS = ("Z", "N1", "E2")  # horizontals of unknown azimuth stand for north and east
+# Windows are cut in counts of 1e-9: no ground motion and no digitiser comes near this.
+_LARGEST = 1e20
+# Horizontals of unknown azimuth stand for north and east, as they do in the daemon.
+_SCHEMES = (*(scheme for scheme in SCHEMES if scheme.startswith("Z")), "ZRT")
 
 
 def slices_of(place: str) -> tuple[slice | int, ...]:
@@ -31,6 +35,9 @@ def slices_of(place: str) -> tuple[slice | int, ...]:
 
 def in_zne(array: NDArray[np.float64], header: RecordHeader, path: str) -> NDArray[np.float64]:
     """The three components of a stored array, holes interpolated over, missing ones zeros.
+
+    Of an order that holds more, as of four channels with a pressure sensor, those of the scheme of
+    ``_SCHEMES`` that most are of.
 
     Args:
         array: shape ``(components, n)``, in the header's component order.
@@ -47,16 +54,16 @@ def in_zne(array: NDArray[np.float64], header: RecordHeader, path: str) -> NDArr
         )
         raise DatasetError(path, reason)
     out = np.zeros((3, array.shape[1]))
-    for row, names in zip(out, _COMPONENTS, strict=True):
-        source = next((order.index(name) for name in names if name in order), None)
-        if source is not None:
-            row[:] = _without_holes(array[source])
+    scheme = max(_SCHEMES, key=lambda codes: len(set(codes) & set(order)))  # of equals the first
+    for row, name in zip(out, scheme, strict=True):
+        if name in order:
+            row[:] = _without_holes(array[order.index(name)])
     return out
 
 
 def _without_holes(trace: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What is not finite, interpolated over; zeros where nothing is."""
-    present = np.flatnonzero(np.isfinite(trace))
+    """What is no number that a float32 has room for, interpolated over; zeros where nothing is."""
+    present = np.flatnonzero(np.abs(trace) < _LARGEST)  # False for NaN
     if len(present) == len(trace) or len(present) == 0:
         return trace if len(present) else np.zeros_like(trace)
     return np.interp(np.arange(len(trace)), present, trace[present])
