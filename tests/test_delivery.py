@@ -223,3 +223,15 @@ def test_revision_of_a_window_is_sent_whatever_the_ledger_says(
     one.departed(one.send_magnitude(estimate(0), 0))
     assert one.send_magnitude(replace(estimate(0), revision=1), 0) > 0
     assert len(received(feed)) == 2
+
+
+def test_revision_on_its_way_is_none_that_a_later_run_waits_for(
+    publisher: Publisher, tmp_path: Path
+) -> None:
+    one = run_of(publisher, tmp_path, "v2")
+    one.hand([window(0), window(1)])
+    numbers = [one.send_magnitude(estimate(number), 0) for number in (0, 1)]
+    one.departed(max(numbers))
+    following = window(2).first
+    one.hand([replace(window(0), revision=1)])
+    assert one.needed_from(window(0).group, 100, following) == following

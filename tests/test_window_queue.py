@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -82,6 +83,30 @@ def test_overload_does_not_make_estimates_older_and_older() -> None:
             oldest_s = max(oldest_s, (start_ns + second * 10**9 - one.arrived_ns) / 1e9)
     assert oldest_s <= 4
     assert queue.dropped > 800
+
+
+def revised(one: Task) -> Task:
+    return Task(replace(one.window, revision=1), one.arrived_ns)
+
+
+def test_full_queue_takes_no_window_that_is_sent_again() -> None:
+    queue = WindowQueue(size=2)
+    for number in (1, 2):
+        queue.put(task("a", number, samples=2))
+    queue.put(revised(task("b", 0, samples=2)))
+    assert [one.window.revision for one in queue.take(10, 0)] == [0, 0]
+    assert queue.dropped == 1
+
+
+def test_newest_window_takes_the_turn_though_an_older_one_is_sent_again_behind_it() -> None:
+    queue = WindowQueue(size=10, max_age_s=1.0)
+    old_ns = time.monotonic_ns() - 5 * 10**9
+    for number in (1, 2):
+        queue.put(Task(task("a", number, samples=2).window, old_ns))
+    queue.put(revised(Task(task("a", 1, samples=2).window, old_ns)))
+    (one,) = queue.take(10, 0)
+    assert (one.window.first, one.window.revision) == (200, 0)
+    assert queue.dropped == 2
 
 
 def test_taking_waits_for_a_window_and_tells_of_room() -> None:

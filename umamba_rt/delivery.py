@@ -71,6 +71,8 @@ class Delivery:
         """Note windows that are on their way to the models, in their order."""
         with self._lock:
             for window in windows:
+                if window.revision:
+                    continue  # no later run knows of it
                 sensor = str(window.group)
                 for model in self._models:
                     # From here on a kill loses nothing of this sensor under any model.

@@ -30,6 +30,7 @@ LIVE = frozenset(
         "state.interval_s",
         "window.max_gap_s",
         "window.fill",
+        "window.resend_late",
         "window.stale_after_s",
         "window.max_future_s",
         "window.max_stations",

@@ -78,6 +78,9 @@ class WindowQueue:
         group = task.window.group
         with self._changed:
             if len(self) >= self.size:
+                if task.window.revision:  # news go before what is known better now
+                    self.dropped += 1
+                    return
                 self._make_room(group)
             self._came += 1
             self._tasks[self._came] = task
@@ -134,9 +137,9 @@ class WindowQueue:
         numbers.popleft()
         if task.arrived_ns < oldest_ns and numbers:
             self.dropped += len(numbers)
-            task = self._tasks.pop(numbers.pop())
-            while numbers:
-                del self._tasks[numbers.popleft()]
+            left = [self._tasks.pop(number) for number in numbers]
+            numbers.clear()
+            task = max(left, key=lambda one: (one.window.first, one.window.revision))
         self._tidy(group)
         return task
 

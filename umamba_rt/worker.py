@@ -219,6 +219,8 @@ class Worker:
     def _send_one(self, task: Task, message: Magnitude) -> None:
         self._send(message, task.arrived_ns)
         self.counts[WorkReason.SENT] += 1
+        if message.revision:
+            return  # its data were late, and that is known
         data_s = message.latency.data_s
         with self._lock:
             worst = self._worst_data_latency_s

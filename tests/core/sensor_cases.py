@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from umamba_rt.core.cut import Cut
 from umamba_rt.core.ids import GroupId, SourceId
 from umamba_rt.core.segment import Segment
-from umamba_rt.core.sensor import Cut, Sensor
+from umamba_rt.core.sensor import Sensor
 from umamba_rt.core.sensor_rules import SensorRules
 from umamba_rt.core.timebase import NS_PER_S, SAMPLE_NS
 from umamba_rt.core.window import Window, WindowRules

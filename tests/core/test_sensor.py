@@ -25,10 +25,10 @@ from tests.core.sensor_cases import (
     sensor,
     windows,
 )
+from umamba_rt.core.cut import Cut
 from umamba_rt.core.ids import SourceId
 from umamba_rt.core.reasons import Reason
 from umamba_rt.core.segment import Segment
-from umamba_rt.core.sensor import Cut
 from umamba_rt.core.timebase import NS_PER_S, SAMPLE_NS
 from umamba_rt.core.window import WindowRules
 

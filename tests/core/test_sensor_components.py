@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from umamba_rt.core.calibration import COUNTS, Calibration
+from umamba_rt.core.cut import Cut
 from umamba_rt.core.ids import GroupId, SourceId
 from umamba_rt.core.inventory import EMPTY, ChannelEpoch, Inventory
 from umamba_rt.core.reasons import Reason
 from umamba_rt.core.segment import NO_FLAGS, RecordFlag, Segment
-from umamba_rt.core.sensor import Cut, Sensor
+from umamba_rt.core.sensor import Sensor
 from umamba_rt.core.sensor_rules import SensorRules
 from umamba_rt.core.timebase import NS_PER_S, SAMPLE_NS
 from umamba_rt.core.window import Window, WindowRules

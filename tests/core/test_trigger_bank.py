@@ -64,6 +64,18 @@ def test_a_restart_changes_no_onset(cut: int, behind: int) -> None:
     assert onsets == [{span.on for span in triggers} for triggers in undisturbed[cut:]]
 
 
+def test_a_window_sent_again_is_flagged_and_moves_no_trigger() -> None:
+    bank = TriggerBank(RULES)
+    told = bank.watch(windows())
+    before = bank.saved
+    again = bank.watch([replace(window, revision=1) for window in windows()])
+    assert [one.triggers for one in again[-1:]] == [one.triggers for one in told[-1:]]
+    assert any(one.triggers for one in again)
+    assert bank.saved == before
+    (stranger,) = TriggerBank(RULES).watch([replace(windows()[0], revision=1)])
+    assert stranger.triggers == ()
+
+
 def test_triggers_of_other_rules_begin_anew() -> None:
     before, after = TriggerBank(RULES), TriggerBank(replace(RULES, on=5.0))
     before.watch(windows())

@@ -56,6 +56,7 @@ class Config:
             max_future_s=window.max_future_s if self.run.mode == "live" else None,
             max_stations=window.max_stations,
             fill=window.fill,
+            resend_late=window.resend_late,
             vertical_only=stations.vertical_only,
             withhold=WithholdRules(
                 frozenset(cast(tuple[Defect, ...], self.quality.withhold)),

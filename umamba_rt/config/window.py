@@ -33,6 +33,11 @@ class WindowConfig:
         "none: a window with any gap is withheld",
         "linear",
     )
+    resend_late: bool = key(
+        "send a window again, with a revision above 0, when data that come late have changed it:\n"
+        "as soon as it lacks nothing, or max_wait_s after the first of them. Else it is counted",
+        False,
+    )
     reorder_s: float = key(
         "how much later than its turn a record may come and its channel, if it is resampled, go\n"
         "on as if the record had come in its turn",

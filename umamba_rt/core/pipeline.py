@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from umamba_rt.core.cut import Cut
 from umamba_rt.core.gaps import Fill
 from umamba_rt.core.ids import GroupId
 from umamba_rt.core.inventory import EMPTY, Inventory
 from umamba_rt.core.preference import SERVE_ALL, Preference, Roster
 from umamba_rt.core.reasons import Reason
 from umamba_rt.core.segment import Segment
-from umamba_rt.core.sensor import Cut, Sensor
+from umamba_rt.core.sensor import Sensor
 from umamba_rt.core.sensor_rules import SensorRules, VerticalOnly
 from umamba_rt.core.state import StateChange
 from umamba_rt.core.timebase import NS_PER_S, RATE_HZ
@@ -40,6 +41,7 @@ class PipelineSettings:
         fill: see ``SensorRules``; ``none``: a window with any gap is withheld.
         vertical_only: see ``SensorRules``.
         withhold: see ``SensorRules``.
+        resend_late: see ``SensorRules``.
         preference: which of a station's sensors are served.
         trigger: when a window is flagged as holding an event; None: it is not looked at.
     """
@@ -56,6 +58,7 @@ class PipelineSettings:
     fill: Fill = "linear"
     vertical_only: VerticalOnly = "skip"
     withhold: WithholdRules = NOTHING_WITHHELD
+    resend_late: bool = False
     preference: Preference = SERVE_ALL
     trigger: TriggerRules | None = None
 
@@ -86,6 +89,7 @@ class PipelineSettings:
             fill=self.fill,
             vertical_only=self.vertical_only,
             withhold=self.withhold,
+            resend_late=self.resend_late,
         )
 
 

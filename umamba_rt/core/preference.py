@@ -83,6 +83,10 @@ class Roster:
         """The one that ranks first of those seen so far; there is one at least."""
         return self._ranked[0]
 
+    def instead_of(self, group: GroupId) -> str:
+        """For the operator: that a sensor stands in for another one; nothing where it does not."""
+        return "" if self.first == group else f", in place of {self.first}"
+
     def serves_instead(self, group: GroupId, first: int, now_ns: int) -> GroupId | None:
         """Who is served instead of a sensor for the window from grid index ``first`` on.
 

@@ -30,3 +30,4 @@ class Reason(StrEnum):
     WITHHELD_DC_STEP = "windows_withheld_dc_step"
     STANDBY = "windows_standby"
     LATE = "windows_late_data"
+    RESENT = "windows_resent"

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 import numpy as np
 
 from umamba_rt.core.channel import Channel, require_rate
 from umamba_rt.core.compose import Origin, compose
+from umamba_rt.core.cut import Cut, Fault
 from umamba_rt.core.gaps import find_gaps
 from umamba_rt.core.grid_run import GridRun
 from umamba_rt.core.headers import RecordHeaders
 from umamba_rt.core.ids import GroupId, SourceId
-from umamba_rt.core.inventory import EMPTY, ChannelEpoch, Inventory
+from umamba_rt.core.inventory import EMPTY, Inventory
 from umamba_rt.core.preference import Roster
 from umamba_rt.core.reasons import Reason
+from umamba_rt.core.revisions import Revisions
 from umamba_rt.core.ring import N_COMPONENTS, Ring
-from umamba_rt.core.rotate import Frame, frame_of, repeat_vertical
 from umamba_rt.core.segment import Segment
 from umamba_rt.core.sensor_facts import SensorFacts, recent_gaps
+from umamba_rt.core.sensor_frame import SensorFrame
 from umamba_rt.core.sensor_rules import SensorRules
 from umamba_rt.core.state import StateChange, StateName, StationState
 from umamba_rt.core.station import COMPONENT_ORDER, ComponentSet
@@ -28,15 +30,6 @@ from umamba_rt.core.timebase import RATE_HZ, index_ns, rfc3339
 from umamba_rt.core.window import Window, WindowSchedule
 
 _MOST_REFUSED = 8  # a peer that changes its rate with every record must not fill the memory
-
-
-@dataclass(slots=True)
-class Cut:
-    """What one input led to at one sensor: windows, changes of state, and counts."""
-
-    windows: list[Window] = field(default_factory=list)
-    changes: list[StateChange] = field(default_factory=list)
-    counts: Counter[Reason] = field(default_factory=Counter)
 
 
 class Sensor:
@@ -69,11 +62,10 @@ class Sensor:
         self._headers = RecordHeaders(rules.capacity // RATE_HZ + 1)
         self._ring = Ring(rules.capacity)
         self._schedule = WindowSchedule(rules.window)
-        self._inventory = inventory
+        self._revisions = Revisions(rules.window.max_wait_ns)
+        self._frame = SensorFrame(inventory)
         self._roster = roster
         self._refused: set[str] = set()
-        self._epochs: list[ChannelEpoch | None] = []
-        self._frame: Frame | None = None  # of these epochs
 
     @property
     def next_first(self) -> int | None:
@@ -86,7 +78,7 @@ class Sensor:
 
     def adopt(self, rules: SensorRules, inventory: Inventory, roster: Roster | None) -> None:
         """Go by other rules, of the same windows and the same ring."""
-        self._rules, self._inventory, self._roster, self._frame = rules, inventory, roster, None
+        self._rules, self._roster, self._frame = rules, roster, SensorFrame(inventory)
         self._schedule.adopt(rules.window)
 
     def accept(self, segment: Segment, now_ns: int) -> Cut | None:
@@ -179,11 +171,17 @@ class Sensor:
             cut.counts[Reason.TOO_OLD] += placed.too_old
             cut.counts[Reason.NOT_A_NUMBER] += int(np.count_nonzero(np.isnan(run.values)))
         if placed.span is not None and (late := self._schedule.decided_over(*placed.span)):
-            cut.counts[Reason.LATE] += late
+            cut.counts[Reason.LATE] += len(late)
+            if self._rules.resend_late:
+                begin = self._ring.start  # a window that has begun to leave the ring stays as it is
+                self._revisions.note_changed((one for one in late if one >= begin), now_ns)
 
     def _make_room(self, run: GridRun, cut: Cut, now_ns: int) -> None:
         """Cut the windows whose samples the ring is about to lose; pass over a long silence."""
         limit = run.stop - self._ring.capacity
+        if self._rules.resend_late:
+            for first in self._revisions.before(limit):
+                self._cut_again(first, cut, now_ns)
         next_first = self._schedule.next_first
         if next_first is None or next_first >= limit:
             return
@@ -191,11 +189,7 @@ class Sensor:
             self._cut(first, cut, now_ns)
             if first >= self._ring.stop:
                 break
-        # Either every window before the limit was cut, or the next one lies past all samples.
-        reach = min(limit, max(limit, run.first) - self._rules.window.max_gap)
-        # Those that end before the run lie in silence: of one bad time, they are a million a year.
-        self._schedule.skip_to(min(reach, run.first - self._rules.window.length + 1))
-        if skipped := self._schedule.skip_to(reach):
+        if skipped := self._schedule.pass_silence(limit, run.first):
             cut.counts[Reason.WITHHELD_GAP] += skipped
 
     def _cut_due(self, cut: Cut, now_ns: int) -> None:
@@ -205,36 +199,54 @@ class Sensor:
             lambda first: self._ring.missing_stop(first, length, rows), now_ns
         ):
             self._cut(first, cut, now_ns)
+        if self._rules.resend_late:
+            for first in self._revisions.due(
+                lambda first: self._ring.missing_stop(first, length, rows) == first, now_ns
+            ):
+                self._cut_again(first, cut, now_ns)
 
     def _cut(self, first: int, cut: Cut, now_ns: int) -> None:
         """Send a window, or count and say why not; one of silence is neither."""
+        made = self._make(first, now_ns)
+        if isinstance(made, Window):
+            self._serve(made, cut)
+        elif made is not None:
+            self._withhold(made, cut, now_ns)
+
+    def _cut_again(self, first: int, cut: Cut, now_ns: int) -> None:
+        """Send a window that late samples have changed, unless another sensor stood in for it."""
+        if self._roster is not None and not self._revisions.was_sent(first):
+            return
+        made = self._make(first, now_ns)
+        if isinstance(made, Window):
+            cut.windows.append(replace(made, revision=self._revisions.next_revision(first)))
+            cut.counts[Reason.RESENT] += 1
+
+    def _make(self, first: int, now_ns: int) -> Window | Fault | None:
+        """A window, or why there is none; None for one of silence."""
         rows = self._rows(now_ns)
         held = self._ring.read(first, self._rules.window.length)
+        if np.isnan(held).all():
+            return None
         if not rows:
-            if not np.isnan(held).all():
-                detail = self._missing()
-                self._withhold(Reason.WITHHELD_COMPONENT, "incomplete", detail, cut, now_ns)
-            return
+            return Fault(Reason.WITHHELD_COMPONENT, "incomplete", self._missing())
         raw = held[list(rows)]
         gaps = find_gaps(raw)
+        where = f"in {rfc3339(index_ns(first))} window"
         if gaps.worst > self._rules.window.max_gap:
-            if np.isnan(held).all():
-                return
-            detail = f"{gaps.worst / RATE_HZ:g} s missing in {rfc3339(index_ns(first))} window"
-            self._withhold(Reason.WITHHELD_GAP, "gap", detail, cut, now_ns)
-            return
-        frame = self._frame_of(rows, index_ns(first + raw.shape[1] - 1))
+            detail = f"{gaps.worst / RATE_HZ:g} s missing {where}"
+            return Fault(Reason.WITHHELD_GAP, "gap", detail)
+        by_row = {row: source_id for source_id, (row, _) in self._channels.items()}
+        end_ns = index_ns(first + raw.shape[1] - 1)
+        frame = self._frame.at([by_row[row] for row in rows], end_ns)
         if frame.orientation == "assumed" and self._components.needs_orientation:
             detail = f"components {self._components.codes}, and no azimuths and dips to turn them"
-            self._withhold(Reason.WITHHELD_ORIENTATION, "unoriented", detail, cut, now_ns)
-            return
+            return Fault(Reason.WITHHELD_ORIENTATION, "unoriented", detail)
         samples, quality = compose(raw, gaps, frame, self._origin(rows, first), self._rules.fill)
         verdict = self._rules.withhold.judge(quality)
         if verdict is not None:
-            detail = f"{verdict.detail} in {rfc3339(index_ns(first))} window"
-            self._withhold(verdict.reason, "withheld", detail, cut, now_ns)
-            return
-        self._serve(Window(self.group, first, samples, quality, now_ns, 0, frame.calibration), cut)
+            return Fault(verdict.reason, "withheld", f"{verdict.detail} {where}")
+        return Window(self.group, first, samples, quality, now_ns, 0, frame.calibration)
 
     def _serve(self, window: Window, cut: Cut) -> None:
         """Send a window that could be sent, unless a better sensor of the station works."""
@@ -246,22 +258,20 @@ class Sensor:
                 self._roster.prove(self.group, now_ns)
             other = self._roster.serves_instead(self.group, window.first, now_ns)
             if other is not None:
-                self._withhold(Reason.STANDBY, "standby", f"{other} is served", cut, now_ns)
+                fault = Fault(Reason.STANDBY, "standby", f"{other} is served")
+                self._withhold(fault, cut, now_ns)
                 return
         cut.windows.append(window)
+        if self._rules.resend_late:
+            self._revisions.note_sent(window.first)
         cut.counts[Reason.CUT] += 1
         cut.counts[Reason.FILLED] += not window.quality.complete
-        self._enter("online", f"components {self._components.codes}{self._instead()}", cut, now_ns)
+        instead = "" if self._roster is None else self._roster.instead_of(self.group)
+        self._enter("online", f"components {self._components.codes}{instead}", cut, now_ns)
 
-    def _instead(self) -> str:
-        first = self.group if self._roster is None else self._roster.first
-        return "" if first == self.group else f", in place of {first}"
-
-    def _withhold(
-        self, reason: Reason, state: StateName, detail: str, cut: Cut, now_ns: int
-    ) -> None:
-        cut.counts[reason] += 1
-        self._enter(state, detail, cut, now_ns)
+    def _withhold(self, fault: Fault, cut: Cut, now_ns: int) -> None:
+        cut.counts[fault.reason] += 1
+        self._enter(fault.state, fault.detail, cut, now_ns)
 
     def _enter(self, state: StateName, detail: str, cut: Cut, now_ns: int) -> None:
         cut.changes.extend(self.state.enter(state, detail, now_ns))
@@ -277,15 +287,6 @@ class Sensor:
         """Whether channels that have not come by now are not waited for any more."""
         first_ns = self._first_arrival_ns
         return first_ns is not None and now_ns - first_ns > self._rules.window.max_wait_ns
-
-    def _frame_of(self, rows: Sequence[int], end_ns: int) -> Frame:
-        """Of the epochs that a window's last sample lies in."""
-        by_row = {row: source_id for source_id, (row, _) in self._channels.items()}
-        epochs = [self._inventory.at(by_row[row], end_ns) for row in rows]
-        if self._frame is None or epochs != self._epochs:
-            self._epochs = epochs
-            self._frame = frame_of(epochs) if len(epochs) > 1 else repeat_vertical(epochs[0])
-        return self._frame
 
     def _origin(self, rows: Sequence[int], first: int) -> Origin:
         rates = {row: channel.rate_hz for row, channel in self._channels.values()}

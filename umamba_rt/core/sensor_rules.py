@@ -26,6 +26,7 @@ class SensorRules:
         vertical_only: what becomes of a sensor whose horizontals have not come within the wait
             for samples. ``repeat-z``: the vertical stands for all three components.
         withhold: which windows are withheld for their quality.
+        resend_late: whether windows that late samples change go out again.
     """
 
     window: WindowRules
@@ -35,3 +36,4 @@ class SensorRules:
     fill: Fill = "linear"
     vertical_only: VerticalOnly = "skip"
     withhold: WithholdRules = NOTHING_WITHHELD
+    resend_late: bool = False

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from umamba_rt.core.ids import GroupId
 from umamba_rt.core.timebase import RATE_HZ
-from umamba_rt.core.trigger import Trigger, TriggerRules, TriggerState
+from umamba_rt.core.trigger import Trigger, TriggerRules, TriggerSpan, TriggerState
 from umamba_rt.core.window import Window
 
 # An earlier run's trigger may have seen windows that were on their way when it was killed; one
@@ -75,12 +75,17 @@ class TriggerBank:
     def _watch(self, base: TriggerRules, window: Window) -> Window:
         stop = window.first + window.samples.shape[1]
         known = self._triggers.get(window.group)
+        if window.revision:  # the samples of its time are past
+            return _flagged(window, known[1].within(window.first, stop) if known else ())
         if known is None or known[1].is_ahead(stop + _MOST_AHEAD):
             rules = replace(base, average=base.average.at(window.quality.native_rate_hz))
             known = self._triggers[window.group] = rules, Trigger(rules)
         trigger = known[1]
         trigger.feed(window.first, window.samples[0])
-        spans = trigger.within(window.first, stop)
-        if not spans:
-            return window
-        return replace(window, quality=replace(window.quality, triggered=True), triggers=spans)
+        return _flagged(window, trigger.within(window.first, stop))
+
+
+def _flagged(window: Window, spans: tuple[TriggerSpan, ...]) -> Window:
+    if not spans:
+        return window
+    return replace(window, quality=replace(window.quality, triggered=True), triggers=spans)

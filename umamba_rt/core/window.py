@@ -156,6 +156,21 @@ class WindowSchedule:
         while self._next is not None and self._next < limit:
             yield self._hand_out(self._next)
 
+    def pass_silence(self, limit: int, first: int) -> int:
+        """Pass over windows in silence that start before ``limit``, those with samples being cut.
+
+        Args:
+            limit: oldest grid index that the ring will hold.
+            first: of the samples behind the silence.
+
+        Returns:
+            How many of them hold such a sample; those that end before them are a million a year of
+            one bad time.
+        """
+        reach = min(limit, max(limit, first) - self._rules.max_gap)
+        self.skip_to(min(reach, first - self._rules.length + 1))
+        return self.skip_to(reach)
+
     def skip_to(self, first: int) -> int:
         """Pass over the windows that start before ``first``; returns how many."""
         if self._next is None or first <= self._next:
@@ -165,14 +180,18 @@ class WindowSchedule:
         self._next, self._gap_stop = target, None
         return skipped
 
-    def decided_over(self, first: int, stop: int) -> int:
-        """How many windows already handed out hold one of the samples ``first`` to ``stop`` - 1."""
+    def decided_over(self, first: int, stop: int) -> range:
+        """The windows already handed out that hold one of the samples ``first`` to ``stop`` - 1.
+
+        Returns:
+            Grid indices of their first samples.
+        """
         if self._next is None or self._decided_from is None:
-            return 0
+            return range(0)
         oldest = ceil_to(first - self._rules.length + 1, self._rules.hop)
         oldest = max(oldest, self._decided_from)
         newest = min(self._next - self._rules.hop, stop - 1)
-        return max(0, (newest - oldest) // self._rules.hop + 1)
+        return range(oldest, newest + 1, self._rules.hop)
 
     def _hand_out(self, first: int) -> int:
         if self._decided_from is None:
