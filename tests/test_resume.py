@@ -31,6 +31,7 @@ from umamba_rt.engines import make_engines
 from umamba_rt.errors import UnavailableError
 from umamba_rt.feed import FeedMessage, Subscriber
 from umamba_rt.io.ledger import Ledger, Mark
+from umamba_rt.io.statefile import StateFile
 from umamba_rt.state_directory import StateDirectory, state_directory
 from umamba_rt.wire.mseed import decode_record
 from umamba_rt.wire.record import ReplayRecord, pack_segment
@@ -108,6 +109,29 @@ def test_killed_three_times_it_sends_what_an_undisturbed_run_sends(tmp_path: Pat
             key = message.topic, message.body["window_start"]
             assert message.body["magnitude"] == pytest.approx(expected[key], abs=1e-5)
     assert len(expected) < 2 * 101  # some were withheld, and stayed so
+
+
+def test_positions_move_on_after_a_restart(tmp_path: Path) -> None:
+    """Killed after 20 windows; the next run saves while it runs, not only at its end."""
+    port, address, state = free_port(), f"ipc://{tmp_path}/feed", tmp_path / "state"
+    text = config(port, address, more=f'[state]\ndirectory = "{state}"\n')
+    with ExitStack() as stack:
+        feed = stack.enter_context(Subscriber(address, timeout_s=0.5))
+        found = []
+        for number, target in enumerate([20, 60]):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            with running_daemon(folder, text):
+                if number == 0:
+                    wait_for_feed(feed)
+                    words = ["--speed", "20", "--linger", "120"]
+                    stack.enter_context(replay(tmp_path, records_of(seconds=130), port, *words))
+                collect(feed, target, 120)
+                time.sleep(2.5)
+            file = StateFile(state, f"127.0.0.1:{port}")
+            found.append({station: one.sequence for station, one in file.load().items()})
+    assert found[0].keys() == found[1].keys() != set()
+    assert all(found[1][station] > sequence for station, sequence in found[0].items())
 
 
 def altered(records: list[ReplayRecord]) -> list[ReplayRecord]:

@@ -100,6 +100,8 @@ class Resume:
         streams = sum(
             reader.recover(self._now_ns(), max_age_ns, self._max_future_ns) for reader in readers
         )
+        if streams:
+            self._begun.set()  # these have no first packet to come
         if decided or streams:
             self.rejoin_s = self._config.state.rejoin_s
             self._log.info("resuming", streams=streams, sensors=len(decided))
@@ -125,7 +127,7 @@ class Resume:
             self._begun.set()
 
     async def run(self) -> None:
-        """Save until cancelled; at once for the first stream that begins."""
+        """Save until cancelled; at once for the first stream that begins, or is gone on with."""
         await self._begun.wait()
         while True:
             started_s, interval_s = time.monotonic(), self._config.state.interval_s
