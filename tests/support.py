@@ -6,7 +6,9 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,7 +55,11 @@ def records_of(
 
 
 class Daemon:
-    """A daemon process whose notifications are read as systemd would."""
+    """A daemon process whose notifications are read as systemd would, at once.
+
+    The kernel holds ten of them, and the daemon drops those for which there is no room: a READY
+    that nobody has read in time would be lost behind heartbeats.
+    """
 
     def __init__(
         self, process: subprocess.Popen[bytes], notified: socket.socket, log: Path
@@ -61,28 +67,42 @@ class Daemon:
         self.process = process
         self.log_path = log
         self._notified = notified
+        self._states: deque[str] = deque()
+        self._came = threading.Condition()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def log(self) -> str:
         """What it has logged so far."""
         return self.log_path.read_text(encoding="utf-8")
 
     def wait_notified(self, state: str, timeout_s: float = 60.0) -> str:
-        """The first notification that holds ``state``."""
-        until_s = time.monotonic() + timeout_s
-        while (left_s := until_s - time.monotonic()) > 0:
-            self._notified.settimeout(left_s)
-            try:
-                text = self._notified.recv(4096).decode()
-            except TimeoutError:
-                break
-            if state in text:
-                return text
-        raise AssertionError(f"no {state} within {timeout_s:g} s\n{self.log()[-3000:]}")
+        """The first notification that holds ``state``, behind the last one that was waited for."""
+        ends_s = time.monotonic() + timeout_s
+        with self._came:
+            while True:
+                while self._states:
+                    if state in (text := self._states.popleft()):
+                        return text
+                left_s = ends_s - time.monotonic()
+                assert left_s > 0, f"no {state} for {timeout_s:g} s: {self.log()}"
+                self._came.wait(left_s)
 
     def end(self, timeout_s: float = 30.0) -> int:
         """SIGTERM; gives the exit status."""
         self.process.terminate()
         return self.process.wait(timeout_s)
+
+    def leave(self) -> None:
+        """Read no more notifications."""
+        self._notified.shutdown(socket.SHUT_RDWR)
+        self._reader.join()
+
+    def _read(self) -> None:
+        while text := self._notified.recv(4096).decode():
+            with self._came:
+                self._states.append(text)
+                self._came.notify()
 
 
 @contextmanager
@@ -106,11 +126,13 @@ def running_daemon(scratch: Path, config: str, **environment: str) -> Iterator[D
         process = subprocess.Popen(
             command, stderr=sink, env={**os.environ, **places, **environment}
         )
+        daemon = Daemon(process, notified, log)
         try:
-            yield Daemon(process, notified, log)
+            yield daemon
         finally:
             process.kill()
             process.wait()
+            daemon.leave()
 
 
 def ridgecrest(station: str, first_s: float, seconds: float) -> Float32Array:

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
+from tests.endpoints import wait_until
 from tests.support import ROOT, SHARED, free_port, needs_shared, records_of, running_daemon
 from umamba_rt.core.ids import SourceId
 from umamba_rt.core.pipeline import Pipeline, PipelineSettings
@@ -64,18 +65,49 @@ def replay(tmp_path: Path, records: list[ReplayRecord], port: int, *words: str) 
     command = [sys.executable, str(ROOT / "tools" / "replay.py"), str(path), "--port", str(port)]
     with subprocess.Popen([*command, *words], stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
-        assert server.stdout.readline().startswith("listening on")
+        too_late = threading.Timer(60, server.kill)
+        too_late.start()
         try:
+            assert server.stdout.readline().startswith("listening on")
+            too_late.cancel()
             yield
         finally:
+            too_late.cancel()
             server.kill()
+
+
+def until(
+    feed: Subscriber, reached: Callable[[FeedMessage], bool], timeout_s: float = 60.0
+) -> list[FeedMessage]:
+    """Messages up to the first for which it is so; fails after ``timeout_s``."""
+    messages: list[FeedMessage] = []
+    ends_s = time.monotonic() + timeout_s
+    while not (messages and reached(messages[-1])):
+        topics = Counter(message.topic for message in messages)
+        assert time.monotonic() < ends_s, (topics, messages[-1:])
+        if (message := feed.receive()) is not None:
+            messages.append(message)
+    return messages
+
+
+def counted(name: str, least: int) -> Callable[[FeedMessage], bool]:
+    """Whether a message is a heartbeat that has counted so many."""
+    return lambda message: message.body.get("counts", {}).get(name, 0) >= least
+
+
+def rest(feed: Subscriber, timeout_s: float = 60.0) -> list[FeedMessage]:
+    """What comes until nothing does; fails where there is no end of it."""
+    messages: list[FeedMessage] = []
+    ends_s = time.monotonic() + timeout_s
+    while (message := feed.receive()) is not None:
+        assert time.monotonic() < ends_s, f"{len(messages)} messages, and no end"
+        messages.append(message)
+    return messages
 
 
 def wait_for_feed(feed: Subscriber) -> None:
     """A heartbeat proves that the subscription stands."""
-    ends_s = time.monotonic() + 60
-    while (message := feed.receive()) is None or message.topic != "heartbeat":
-        assert time.monotonic() < ends_s, "no heartbeat: does the daemon run?"
+    until(feed, lambda message: message.topic == "heartbeat")
 
 
 def collect(feed: Subscriber, windows: int, timeout_s: float = 60.0) -> list[FeedMessage]:
@@ -105,8 +137,7 @@ def test_a_run_from_start_to_sigterm(tmp_path: Path) -> None:
             with replay(tmp_path, records_of(seconds=50), port, "--speed", "max"):
                 messages = collect(feed, windows=2 * 15)
             assert daemon.end() == 0
-            while (message := feed.receive()) is not None:
-                messages.append(message)
+            messages += rest(feed)
             assert feed.missed == 0
     assert ready_s < 8
     for message in messages:
@@ -144,9 +175,8 @@ def test_feed_says_what_a_record_of_garbage_did_and_goes_on(tmp_path: Path) -> N
             threading.Thread(target=serve_v3, args=(server, packets), daemon=True).start()
             collect(feed, windows=15)
             assert daemon.process.poll() is None
-            while (message := feed.receive()) is None or message.topic != "heartbeat":
-                pass
-            assert message.body["counts"]["records_refused"] == 2
+            beat = until(feed, lambda message: message.topic == "heartbeat")[-1]
+            assert beat.body["counts"]["records_refused"] == 2
             assert daemon.end() == 0
         assert "record_refused" in daemon.log()
 
@@ -191,8 +221,7 @@ def test_sigterm_in_the_midst_drains_and_accounts_for_every_window(tmp_path: Pat
         with replay(tmp_path, records_of(seconds=900), port, "--speed", "max"):
             messages = collect(feed, windows=20)
             assert daemon.end() == 0
-        while (message := feed.receive()) is not None:
-            messages.append(message)
+        messages += rest(feed)
     counts = messages[-1].body["counts"]
     sent = sum("magnitude" in message.body for message in messages)
     assert counts["windows_estimated"] == counts["estimates_sent"] == sent
@@ -222,12 +251,10 @@ def test_records_that_end_a_replay_behind_a_gap_are_used_at_sigterm(tmp_path: Pa
         wait_for_feed(feed)
         with replay(tmp_path, records, port, "--speed", "max"):
             messages = collect(feed, windows=early)
-            while messages[-1].body.get("counts", {}).get("records") != len(records):
-                messages += [message] if (message := feed.receive()) else []
+            messages += until(feed, counted("records", len(records)))
             assert messages[-1].body["counts"]["segments"] == len(records) - 6
             assert daemon.end() == 0
-        while (message := feed.receive()) is not None:
-            messages.append(message)
+        messages += rest(feed)
     assert sum(message.topic.startswith("magnitude.") for message in messages) == expected
     assert messages[-1].body["counts"]["segments"] == len(records)
     assert messages[-1].body["counts"]["windows_left_at_end"] == 0
@@ -236,8 +263,7 @@ def test_records_that_end_a_replay_behind_a_gap_are_used_at_sigterm(tmp_path: Pa
 def test_sigterm_while_the_model_loads_ends_with_0(tmp_path: Path) -> None:
     with running_daemon(tmp_path, config(free_port(), f"ipc://{tmp_path}/feed")) as daemon:
         status = Path(f"/proc/{daemon.process.pid}/status")
-        while not _catches(status, signal.SIGTERM):
-            assert daemon.process.poll() is None
+        wait_until(lambda: _catches(status, signal.SIGTERM))
         assert daemon.end() == 0
 
 
@@ -260,14 +286,9 @@ def test_log_that_cannot_be_written_does_not_end_the_daemon(stderr: str, tmp_pat
                 process.stderr.close()
             with Subscriber(address, timeout_s=0.5) as feed:
                 wait_for_feed(feed)
-                first = feed.receive()
-                while (beat := feed.receive()) is None or beat.body["counts"][
-                    "server_failures"
-                ] < 3:
-                    assert process.poll() is None
+                until(feed, counted("server_failures", 3))
             process.terminate()
             assert process.wait(20) == 0
-    assert first is not None
 
 
 def test_failing_model_ends_the_daemon_with_70(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import signal
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import fields
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from tests.support import Daemon, free_port, records_of, running_daemon
 from tests.test_daemon import collect, config, replay, wait_for_feed
 from tests.test_resume import keys
+from tests.test_web import scrape, values
 from umamba_rt.config.file import parse
 from umamba_rt.config.whole import Config
 from umamba_rt.feed import FeedMessage, Subscriber
@@ -54,7 +56,8 @@ def stations_of(messages: list[FeedMessage]) -> Counter[str]:
 
 def test_reload_in_the_midst_costs_no_window_and_doubles_none(tmp_path: Path) -> None:
     """Other weights, a second station, and a second server come while the first one sends."""
-    two = [*records_of("AA_ONE", 130), *records_of("AA_TWO", 130, seed=1)]
+    # The second one goes on for long: the reload may take its time on a busy machine.
+    two = [*records_of("AA_ONE", 130), *records_of("AA_TWO", 1000, seed=1)]
     both = sorted(two, key=lambda one: (one.end_ns, str(one.source_id)))
     third = records_of("AA_THREE", 130, seed=3)
     ports, address = (free_port(), free_port()), f"ipc://{tmp_path}/feed"
@@ -80,8 +83,8 @@ def test_reload_in_the_midst_costs_no_window_and_doubles_none(tmp_path: Path) ->
         weights(checkpoint, 2)
         reload(daemon, second + server)
         reload(daemon, second.replace('["AA_*"]', "[5]"))
-        while (stations := stations_of(messages))["ONE"] < 100 or not stations["THREE"]:
-            messages += collect(feed, 1, 10)
+        while (stations := stations_of(messages))["ONE"] < 100 or len(stations) < 3:
+            messages += collect(feed, 1)
         assert daemon.end() == 0
     sent = keys(messages)
     assert set(sent.values()) == {1}
@@ -118,6 +121,25 @@ def test_what_cannot_be_applied_is_said_by_key_and_what_cannot_be_used_refused(
         daemon.process.send_signal(signal.SIGHUP)
         daemon.wait_notified("READY=1")
         assert len(events(daemon, "reload_refused")) == 2
+        assert daemon.end() == 0
+
+
+def test_metrics_tell_of_the_weights_that_run_after_a_reload(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "weights.safetensors"
+    address = f"127.0.0.1:{free_port()}"
+
+    def told() -> set[str]:
+        return {checksum for _, _, checksum, *_ in values(scrape(address), "umamba_rt_model_info")}
+
+    weights(checkpoint, 1)
+    more = f'[model]\ncheckpoint = "{checkpoint}"\n'
+    text = config(free_port(), f"ipc://{tmp_path}/feed", more=more)
+    with running_daemon(tmp_path, text, UMAMBA_RT_METRICS__ADDRESS=address) as daemon:
+        daemon.wait_notified("READY=1")
+        assert told() == {sha256(checkpoint.read_bytes()).hexdigest()}
+        weights(checkpoint, 2)
+        reload(daemon, text)
+        assert told() == {sha256(checkpoint.read_bytes()).hexdigest()}
         assert daemon.end() == 0
 
 

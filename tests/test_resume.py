@@ -21,7 +21,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.support import START_NS, free_port, records_of, running_daemon
-from tests.test_daemon import collect, config, replay, wait_for_feed
+from tests.test_daemon import collect, config, counted, replay, rest, until, wait_for_feed
 from umamba_rt.config.file import parse
 from umamba_rt.config.run import StateConfig
 from umamba_rt.config.seedlink import SeedLinkConfig
@@ -99,8 +99,7 @@ def test_killed_three_times_it_sends_what_an_undisturbed_run_sends(tmp_path: Pat
                     daemon.process.wait()
                 else:
                     assert daemon.end() == 0
-        while (message := feed.receive()) is not None:
-            messages.append(message)
+        messages += rest(feed)
     found = keys(messages)
     assert found.keys() == expected.keys()
     assert set(found.values()) == {1}
@@ -168,12 +167,8 @@ reconnect_max_s = 0.2
             folder.mkdir()
             stack.enter_context(replay(folder, served, port, "--speed", "20"))
         messages = collect(feed, windows=20)
-        counts: dict[str, int] = {}
-        while counts.get("records", 0) < 2 * len(records):
-            message = feed.receive()
-            if message is not None:
-                messages.append(message)
-                counts = message.body.get("counts", counts)
+        messages += until(feed, counted("records", 2 * len(records)))
+        counts = messages[-1].body["counts"]
         assert daemon.end() == 0
     found = keys(messages)
     assert set(found.values()) == {1}
@@ -241,11 +236,7 @@ def test_state_that_cannot_be_kept_costs_one_warning_and_no_window(tmp_path: Pat
         wait_for_feed(feed)
         with replay(tmp_path, records_of(seconds=50), port, "--speed", "20"):
             collect(feed, windows=20)
-        failed = 0
-        while failed < 2:
-            message = feed.receive()
-            if message is not None and message.topic == "heartbeat":
-                failed = message.body["counts"]["state_saves_failed"]
+        until(feed, counted("state_saves_failed", 2))
         assert daemon.end() == 0
         log = daemon.log()
     assert log.count("state_not_saved") == 1
@@ -361,11 +352,7 @@ def test_full_disk_costs_the_state_and_no_window(tmp_path: Path) -> None:
             wait_for_feed(feed)
             with replay(tmp_path, records_of(seconds=60), port, "--speed", "20"):
                 messages = collect(feed, windows=30)
-                failed = 0
-                while not failed:
-                    message = feed.receive()
-                    if message is not None and message.topic == "heartbeat":
-                        failed = message.body["counts"]["state_saves_failed"]
+                until(feed, counted("state_saves_failed", 1))
                 (state / "other").unlink()
                 assert daemon.end() == 0
         assert set(keys(messages).values()) == {1}
