@@ -70,11 +70,11 @@ async def scripted(*scripts: Script) -> AsyncIterator[int]:
 
 
 async def handshake_v3(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    """HELLO and the negotiation, every command answered with OK."""
+    """HELLO and the negotiation, every command but INFO answered with OK."""
     await source.readline()
     sink.write(b"SeedLink v3.1 (2020.075) :: SLPROTO:3.1\r\nTest\r\n")
     while (line := await source.readline()) and not line.startswith(b"END"):
-        sink.write(b"OK\r\n")
+        sink.write(b"ERROR\r\n" if line.startswith(b"INFO") else b"OK\r\n")
 
 
 def sending_v3(*packets: bytes) -> Script:
@@ -87,11 +87,11 @@ def sending_v3(*packets: bytes) -> Script:
 
 
 async def handshake_v4(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    """HELLO and the negotiation, every command answered with OK."""
+    """HELLO and the negotiation, every command but INFO answered with OK."""
     await source.readuntil(b"\r")
     sink.write(b"SeedLink v4.0 (test) :: SLPROTO:4.0\r\nTest\r\n")
     while (line := await source.readuntil(b"\r")) and line.strip() != b"END":
-        sink.write(b"OK\r\n")
+        sink.write(b"ERROR UNSUPPORTED\r\n" if line.startswith(b"INFO") else b"OK\r\n")
 
 
 def sending_v4(*packets: bytes) -> Script:

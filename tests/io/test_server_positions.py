@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from umamba_rt.io.seedlink import SeedLinkReader
 from umamba_rt.io.server_buffer import Extent
 from umamba_rt.io.server_positions import ServerPositions
 from umamba_rt.io.statefile import Position, StateFile
+from umamba_rt.wire.record import ReplayRecord
 
 GROUP = GroupId("XX", "A", "", "HH")
 NOW_NS = 1_700_000_000 * 10**9
@@ -169,3 +172,77 @@ def test_reader_goes_on_behind_the_position_or_from_live(
     assert [entry["kind"] for entry in logs if entry["event"] == "state_set_aside"] == (
         [kind] if kind else []
     )
+
+
+# -- a server that was reset while nobody was connected
+
+
+class Waiting(Timeline):
+    """Takes any number for one that it will come to, and keeps silent until then."""
+
+    def is_plausible(self, number: int, released: int) -> bool:
+        """Always."""
+        return True
+
+
+async def over_a_reset(
+    folder: Path, protocol: Any, before: Sequence[ReplayRecord], after: Sequence[ReplayRecord]
+) -> tuple[list[bytes], int]:
+    """What a reader gets of a server that counts anew, and the number that it would resume at."""
+    async with ReplayServer(Timeline(before), OPTIONS) as server:
+        port = server.port
+        config = SeedLinkConfig(
+            server=f"127.0.0.1:{port}",
+            streams=("AA_ONE",),
+            protocol=protocol,
+            reconnect_min_s=0.05,
+            reconnect_max_s=0.1,
+        )
+        file = StateFile(folder, config.server)
+        one = SeedLinkReader(config, ServerPositions(["AA_ONE"], 0, file))
+        packets = one.packets()
+        for _ in before:
+            one.note(await anext(packets), None, 0)
+        await server.close(abort=True)
+    payloads = []
+    async with ReplayServer(Waiting(after), replace(OPTIONS, port=port)):
+        async with asyncio.timeout(20):
+            for _ in after:
+                packet = await anext(packets)
+                one.note(packet, None, 0)
+                payloads.append(packet.payload)
+        await packets.aclose()  # type: ignore[attr-defined]
+    one.positions.advance(lambda _: None, 0)
+    position = one.positions.snapshot()["AA_ONE"]
+    assert position is not None
+    return payloads, position.sequence
+
+
+@pytest.mark.parametrize("protocol", ["v3", "v4"])
+def test_reset_server_is_read_from_its_first_packet_on(protocol: str, tmp_path: Path) -> None:
+    """It does not wait for a number that would never come, and what came meanwhile is not lost."""
+    all_of_them = records_of(seconds=60)
+    before, after = all_of_them[: len(all_of_them) * 2 // 3], all_of_them[-9:]
+    with capture_logs() as logs:
+        payloads, number = asyncio.run(over_a_reset(tmp_path, protocol, before, after))
+    assert payloads == [one.payload for one in after]
+    assert number == len(after)
+    (told,) = [entry for entry in logs if entry["event"] == "seedlink_numbers_anew"]
+    assert told["detail"] == f"AA_ONE: behind packet {len(before)}, the server has 1 to 9"
+
+
+def test_number_that_the_server_still_has_is_gone_on_with(tmp_path: Path) -> None:
+    made = positions(tmp_path)
+    made.note(["XX_A"], Receipt(7, 6, 10, 20, GROUP, 0))
+    with capture_logs() as logs:
+        # The next packet may be the first to come; one that has left the buffer is the server's
+        # affair; of what a server does not tell nothing is known.
+        for extent in (Extent("XX_A", 1, 7), Extent("XX_A", 8, 9), Extent("XX_A", 50, 60)):
+            assert made.begin_anew({"XX_A": 7}, [extent]) == {}
+        assert made.begin_anew({"XX_A": 7}, [Extent("XX_B", 1, 2)]) == {}
+    assert logs == []
+    assert made.snapshot()["XX_A"] == Position(6, None)
+    with capture_logs() as logs:
+        assert made.begin_anew({"XX_A": 7}, [Extent("XX_A", 3, 6)]) == {"XX_A": 2}
+    assert [entry["event"] for entry in logs] == ["seedlink_numbers_anew"]
+    assert made.snapshot()["XX_A"] is None

@@ -17,7 +17,7 @@ from umamba_rt.errors import ServerError, UnavailableError
 from umamba_rt.io.login import Login, hide, read_login
 from umamba_rt.io.position import Receipt
 from umamba_rt.io.seedlink_client import client_of, failure_of, refuse_other_servers
-from umamba_rt.io.server_buffer import extents_v3, extents_v4
+from umamba_rt.io.server_buffer import Extent, extents_v3, extents_v4
 from umamba_rt.io.server_positions import ServerPositions
 from umamba_rt.io.takeover import origin_of
 from umamba_rt.wire.seedlink_commands import V3_NUMBER_BITS
@@ -87,7 +87,7 @@ class SeedLinkReader:
         self._log = structlog.get_logger().bind(server=config.server)
         self._pause_s = config.reconnect_min_s
         self._login: Login = read_login(config)
-        self._asked_info = False
+        self._avoids_info = self._refuses_info = False
         self._client = client_of(config)
         if self._login is not None and not config.tls:
             self._log.warning("seedlink_login_unencrypted", hint="tls = true")
@@ -200,13 +200,30 @@ class SeedLinkReader:
             self._log.warning("seedlink_stream_rejected", stream=rejected)
 
     async def _check_positions(self) -> None:
-        """Ask once whether the server still holds what the last run's positions point at.
+        """Hold what is to be gone on behind against what the server has, at each connect.
 
-        A server that does not say so is taken at its word when it sends.
+        A server that began anew would send nothing until it has come to our number, or never. One
+        that does not say what it has is taken at its word when it sends.
         """
-        if self._asked_info or not self.positions.recovered:
+        extents = await self._extents() if self._client.numbers() else None
+        if extents is None:
             return
-        self._asked_info = True
+        if self.counts.packets == 0:  # else what was recovered lies behind
+            for station in self.positions.check(extents):
+                self._client.resume_behind(station, None, None)
+        anew = self.positions.begin_anew(self._client.numbers(), extents)
+        for station, before in anew.items():
+            self._client.resume_behind(station, before, None)
+
+    async def _extents(self) -> list[Extent] | None:
+        """What the server has; None where it does not say.
+
+        Who refuses is not asked again. After an INFO that cost the connection the next one does
+        without.
+        """
+        self._avoids_info = self._refuses_info or not self._avoids_info
+        if self._refuses_info or not self._avoids_info:
+            return None
         try:
             async with asyncio.timeout(self._config.connect_timeout_s):
                 document = await self._client.info_dict("STATIONS")
@@ -214,11 +231,11 @@ class SeedLinkReader:
             if not self._client.is_connected:
                 raise
             self._log.info("seedlink_info_refused", reason=hide(str(error), self._login))
-            return
+            self._refuses_info = True
+            return None
+        self._avoids_info = False
         v3 = self._client.protocol is Protocol.V3
-        extents = extents_v3(document) if v3 else extents_v4(document)
-        for station in self.positions.check(extents):
-            self._client.resume_behind(station, None, None)
+        return extents_v3(document) if v3 else extents_v4(document)
 
     async def _read(self) -> AsyncIterator[Packet]:
         """Packets until the connection ends.

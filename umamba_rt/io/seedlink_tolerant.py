@@ -70,10 +70,15 @@ class TolerantSeedLink(AsyncSeedLink):
         for stream in self._streams:
             if stream.station_id == station:
                 stream.seqnum, stream.timestamp = sequence, timestamp
+                stream.pending_packet = None  # its time would be taken in place of this one
 
     def latest(self) -> dict[str, tuple[int | None, str | None]]:
         """The latest packet of each stream: its number and its time; None before any."""
         return {one.station_id: (one.seqnum, one.timestamp) for one in self._streams}
+
+    def numbers(self) -> dict[str, int]:
+        """The number of the latest packet of each stream that has one."""
+        return {one.station_id: one.seqnum for one in self._streams if one.seqnum is not None}
 
     def _timeout_scope(self) -> AbstractAsyncContextManager[None]:
         """No limit for a whole negotiation: hundreds of stations take their time.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import structlog
 
@@ -99,6 +99,31 @@ class ServerPositions:
                 self._refuse(station, kind, detail)
                 refused.append(station)
         return refused
+
+    def begin_anew(self, numbers: Mapping[str, int], extents: Iterable[Extent]) -> dict[str, int]:
+        """Drop the positions of streams whose numbers the server has begun anew.
+
+        Args:
+            numbers: the latest packet of each stream, by its station.
+            extents: what the server has now.
+
+        Returns:
+            Their stations, and the number before the first packet that the server has: what came
+            to it since then has come to nobody.
+        """
+        known = list(extents)
+        anew = {}
+        for station, number in numbers.items():
+            matching = [one for one in known if fnmatch.fnmatchcase(one.station_id, station)]
+            if misplaced(Position(number, None), matching) != "future":
+                continue
+            first = min(one.first for one in matching)
+            last = max(one.last for one in matching)
+            anew[station] = max(0, first - 1)
+            self._points[station].forget()
+            detail = f"{station}: behind packet {number}, the server has {first} to {last}"
+            self._log.warning("seedlink_numbers_anew", detail=detail)
+        return anew
 
     def note(self, stations: Iterable[str], receipt: Receipt) -> bool:
         """Note a packet of these streams; True where it is the first one of any."""
