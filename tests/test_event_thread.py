@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.core.test_association import EPICENTRE, ORIGIN_NS, STATIONS
 from tests.test_events import CONFIG, INVENTORY, estimate
@@ -54,7 +56,7 @@ def test_thread_tells_the_events_that_are_told_without_it() -> None:
     through = thread.following(send, told.append)
     for one in estimates():
         assert through(one, 0) == 1
-    told += thread.finish()
+    thread.finish(60)
     assert told == expected
     assert thread.passed_over == 0
 
@@ -70,8 +72,25 @@ def test_estimates_go_on_while_a_search_takes_its_time(monkeypatch: pytest.Monke
     # One is in the thread's hands at most, ten wait.
     assert len(all_of_them) - 11 <= thread.passed_over <= len(all_of_them) - 10
     slow.let.set()
-    told += thread.finish()
+    thread.finish(60)
     assert not thread._thread.is_alive()
+
+
+def test_end_does_not_wait_longer_than_it_may_and_nothing_is_told_after_it() -> None:
+    slow, told = Slow(), list[EventMessage]()
+    thread = EventThread(slow, live=True)
+    through = thread.following(send, told.append)
+    for one in estimates():
+        through(one, 0)
+    begun_s = time.monotonic()
+    with capture_logs() as logs:
+        thread.finish(0.2)
+    assert time.monotonic() - begun_s < 2
+    assert [entry["event"] for entry in logs] == ["events_abandoned"]
+    slow.let.set()
+    thread._thread.join(30)
+    assert not thread._thread.is_alive()
+    assert told == []
 
 
 def test_replay_waits_rather_than_pass_over(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,12 +100,14 @@ def test_replay_waits_rather_than_pass_over(monkeypatch: pytest.MonkeyPatch) -> 
     through = thread.following(send, told.append)
     for one in estimates():
         through(one, 0)
-    told += thread.finish()
+    thread.finish(60)
     assert thread.passed_over == 0
     assert len(told) > len(STATIONS)
 
 
 def test_run_without_estimates_ends_at_once() -> None:
     thread = EventThread(Events(CONFIG, INVENTORY, "v2"), live=True)
-    thread.following(send, lambda event: None)
-    assert list(thread.finish()) == []
+    told: list[EventMessage] = []
+    thread.following(send, told.append)
+    thread.finish(60)
+    assert told == []

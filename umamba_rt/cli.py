@@ -6,7 +6,6 @@ import argparse
 import os
 import signal
 import sys
-import threading
 import traceback
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from typing import NoReturn
 
 from umamba_rt import __version__
 from umamba_rt.cli_feed import add_listen, add_play, add_stations
+from umamba_rt.early_end import end_at_signals
 from umamba_rt.errors import UmambaRtError
 
 EXIT_USAGE = 64
@@ -159,13 +159,11 @@ def _add_keys(verbs: argparse._SubParsersAction[Parser]) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     # Imports and the model take seconds; a signal in that time must end the daemon as later ones.
-    asked = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: asked.set())
+    end_at_signals()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what it asks for is about to be read anyway
     from umamba_rt.commands.run import run
 
-    return run(options.config, asked.is_set)
+    return run(options.config)
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ import structlog
 
 from umamba_rt.config.whole import Config
 from umamba_rt.core.inventory import EMPTY, Inventory
+from umamba_rt.ending import Ending
 from umamba_rt.engine.base import Engine
 from umamba_rt.errors import ModelError
 from umamba_rt.io.notify import notify
@@ -28,6 +29,8 @@ from umamba_rt.supervision import Deaths, Watchdog, feeding_interval_s
 _SPARE_THREADS = 8
 # For the service manager to take a state that it is told once.
 _STATE_WAIT_S = 1.0
+# For the events of the last windows, however long draining took.
+_EVENTS_S = 0.2
 
 
 class Daemon:
@@ -43,6 +46,7 @@ class Daemon:
         engines: Sequence[Engine],
         inventory: Inventory = EMPTY,
         sources: Sources | None = None,
+        leave: Callable[[int], object] | None = None,
     ) -> None:
         """Make the parts and bind their sockets; everything else begins with ``run``.
 
@@ -51,6 +55,8 @@ class Daemon:
             engines: the models, in the order of their priority.
             inventory: what is known of the channels.
             sources: where SIGHUP gets all three anew; None: it does nothing.
+            leave: ends the process at once, with a status, where the run does not end in time;
+                None: then nothing does.
 
         Raises:
             UnavailableError: see ``Parts``.
@@ -67,7 +73,9 @@ class Daemon:
         self._reads = ReaderTasks(self._parts.readers, self._parts.intake.read)
         self._reloader = Reloader(self._parts, self._reads, sources) if sources else None
         self._asked_to_reload = asyncio.Event()
+        self._leave = leave
         self._failure: ModelError | None = None
+        self._status = ModelError.exit_status  # until it has ended as asked
         self._log = structlog.get_logger()
 
     @property
@@ -75,11 +83,8 @@ class Daemon:
         """The feed."""
         return self._parts.publisher
 
-    async def run(self, asked_to_end: Callable[[], bool] = lambda: False) -> int:
+    async def run(self) -> int:
         """Run until SIGTERM, SIGINT or ``stop``.
-
-        Args:
-            asked_to_end: whether a signal came before this run could take it.
 
         Returns:
             The exit status: 0 when ended as asked, 70 when the worker died too often.
@@ -93,8 +98,6 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._stop.set)
         self._loop.add_signal_handler(signal.SIGHUP, self._asked_to_reload.set)
-        if asked_to_end():
-            self._stop.set()
         favour_latency()
         parts.worker.start()
         services = [self._reads.run, self._beat, self._turn, self._reload, *parts.services]
@@ -106,9 +109,10 @@ class Daemon:
             done, _ = await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
             for task in done - {stopped}:
                 task.result()  # a reader or a timer never ends by itself: raise what ended it
+            self._status = 0
         finally:
             await self._end([*tasks, stopped])
-        return 0 if self._failure is None else self._failure.exit_status
+        return self._exit_status()
 
     async def _reload(self) -> None:
         """Reload at each SIGHUP until cancelled."""
@@ -125,22 +129,41 @@ class Daemon:
         """Ask the run to end; to be called from the event loop's thread."""
         self._stop.set()
 
+    def _cut_short(self) -> None:
+        if self._leave:
+            self._leave(self._exit_status())
+
+    def _exit_status(self) -> int:
+        return self._status if self._failure is None else self._failure.exit_status
+
     async def _end(self, tasks: Sequence[asyncio.Task[Any]]) -> None:
         notify("STOPPING=1")
+        parts = self._parts
+        ending = Ending(parts.config.run.drain_s, self._cut_short)
+        ending.begin("readers")
         await cancel(tasks)
-        parts, drain_s = self._parts, self._parts.config.run.drain_s
+        await self._reads.end()
+        ending.begin("windows")
         if not parts.live and not parts.resume and self._failure is None:
-            await parts.intake.finish(drain_s)  # with positions, the next run gets these again
-        await asyncio.to_thread(parts.worker.stop, drain_s)
-        for message in parts.events.finish() if parts.events else ():
-            parts.publisher.send(message)
-        parts.figures.left_at_end += len(parts.queue)
+            # With positions, the next run gets these again.
+            await parts.intake.finish(ending.left_s)
+        # Threads of their own: name servers that hang may hold all that the event loop has.
+        with ThreadPoolExecutor(1, thread_name_prefix="umamba-end") as thread:
+            await self._loop.run_in_executor(thread, parts.worker.stop, ending.left_s)
+            ending.begin("events")
+            if parts.events:
+                limit_s = max(_EVENTS_S, ending.left_s)
+                await self._loop.run_in_executor(thread, parts.events.finish, limit_s)
+        parts.figures.left_at_end += len(parts.queue) + parts.worker.unfinished
         parts.publisher.send(parts.figures.heartbeat())
+        ending.begin("state")
         if parts.resume:
             await parts.resume.end()
+        ending.begin("sockets")
         parts.closing.close()
         left, sent = parts.figures.left_at_end, parts.publisher.sent
         self._log.info("stopped", windows_left=left, sent=sent)
+        ending.over()
 
     async def _beat(self) -> None:
         parts, line = self._parts, StatusLine()

@@ -16,7 +16,6 @@ from umamba_rt.wire.message import Magnitude
 
 # Estimates that wait: half a minute of 300 stations.
 _MOST_WAITING = 10_000
-_END_S = 5.0
 _WARN_EVERY_S = 60.0
 
 
@@ -34,7 +33,7 @@ class EventThread:
         """Prepare; the thread begins with the first estimate.
 
         Args:
-            events: used by the thread alone until ``finish``.
+            events: used by the thread alone.
             live: rather pass over an estimate than hold up the one that sends it.
         """
         self.passed_over = 0
@@ -42,6 +41,7 @@ class EventThread:
         self._waiting: queue.Queue[Magnitude | None] = queue.Queue(_MOST_WAITING)
         self._send: Callable[[EventMessage], object] | None = None
         self._thread = threading.Thread(target=self._run, name="umamba-events", daemon=True)
+        self._abandoned = threading.Event()
         self._warning = RateLimit(_WARN_EVERY_S)
         self._log = structlog.get_logger()
 
@@ -61,17 +61,21 @@ class EventThread:
 
         return send_and_note
 
-    def finish(self) -> Iterator[EventMessage]:
-        """Let the thread end with what waits, for five seconds at most; then what else is due."""
-        if self._thread.is_alive():
-            ends_s = time.monotonic() + _END_S
-            with contextlib.suppress(queue.Full):
-                self._waiting.put(None, timeout=_END_S)
-            self._thread.join(max(0.0, ends_s - time.monotonic()))
+    def finish(self, limit_s: float) -> None:
+        """Let the thread send what waits, and what else is due at the end.
+
+        Args:
+            limit_s: for all of it; after that nothing is sent any more.
+        """
+        if not self._thread.is_alive():
+            return
+        ends_s = time.monotonic() + limit_s
+        with contextlib.suppress(queue.Full):
+            self._waiting.put(None, timeout=limit_s)
+        self._thread.join(max(0.0, ends_s - time.monotonic()))
+        self._abandoned.set()
         if self._thread.is_alive():
             self._log.warning("events_abandoned", waiting=self._waiting.qsize())
-            return
-        yield from self._events.finish()
 
     def _note(self, message: Magnitude) -> None:
         if self._thread.ident is None:
@@ -84,10 +88,18 @@ class EventThread:
                 self._log.warning("events_behind", passed_over=self.passed_over, events=times)
 
     def _run(self) -> None:
-        assert self._send is not None
         while (message := self._waiting.get()) is not None:
-            try:
-                for event in self._events.take(message):
-                    self._send(event)
-            except Exception:  # noqa: BLE001 - estimates go on; the operator reads why
-                self._log.exception("event_failed", station=str(message.station.group))
+            if self._abandoned.is_set():
+                return
+            self._send_all(self._events.take(message), str(message.station.group))
+        self._send_all(self._events.finish(), "")
+
+    def _send_all(self, events: Iterator[EventMessage], station: str) -> None:
+        assert self._send is not None
+        try:
+            for event in events:
+                if self._abandoned.is_set():
+                    return
+                self._send(event)
+        except Exception:  # noqa: BLE001 - estimates go on; the operator reads why
+            self._log.exception("event_failed", station=station)

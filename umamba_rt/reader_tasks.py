@@ -17,7 +17,7 @@ async def cancel(tasks: Sequence[asyncio.Future[Any]]) -> None:
     Once is not enough: before Python 3.12 ``asyncio.wait_for``, which the SeedLink client waits
     with, swallows a cancellation that comes in the same turn as its data.
     """
-    pending = set(tasks)
+    pending = {task for task in tasks if not task.done()}
     while pending:
         for task in pending:
             task.cancel()
@@ -40,28 +40,33 @@ class ReaderTasks:
         """
         self._readers, self._read = readers, read
         self._tasks: dict[SeedLinkReader, asyncio.Task[None]] = {}
+        self._leaving: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
 
     async def run(self) -> None:
-        """Read until cancelled; what ends a reader is raised."""
+        """Read until cancelled; what ends a reader is raised. ``end`` must follow."""
         self._begin(self._readers)
-        try:
-            while True:
-                self._changed.clear()
-                waits = [asyncio.ensure_future(self._changed.wait()), *self._tasks.values()]
-                try:
-                    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    waits[0].cancel()
-                for task in self._tasks.values():
-                    if task.done():
-                        task.result()
-        finally:
-            await cancel(list(self._tasks.values()))
+        while True:
+            self._changed.clear()
+            waits = [asyncio.ensure_future(self._changed.wait()), *self._tasks.values()]
+            try:
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                waits[0].cancel()
+            for task in self._tasks.values():
+                if task.done():
+                    task.result()
+
+    async def end(self) -> None:
+        """End all readers.
+
+        Not at the end of ``run``: who cancels that once more would cancel this, too.
+        """
+        await cancel([*self._tasks.values(), *self._leaving])
 
     async def exchange(self, old: Sequence[SeedLinkReader], new: Sequence[SeedLinkReader]) -> None:
         """End some readers, each behind a packet that is wholly taken in, and begin others."""
-        ending = [self._tasks.pop(reader) for reader in old]
+        self._leaving = ending = [self._tasks.pop(reader) for reader in old]
         self._changed.set()
         for reader, task in zip(old, ending, strict=True):
             reader.leave()

@@ -24,6 +24,8 @@ _WARN_EVERY_S = 60.0
 # Windows of a model besides the first one in one go: the longest that a window of the first waits
 # for another model. V1 takes 20 ms for eight on two cores.
 _PIECE = 8
+# For an estimate that is being sent when all others are given up: that takes 0.1 ms.
+_SENDING_S = 0.2
 
 
 class WorkReason(StrEnum):
@@ -128,15 +130,23 @@ class Worker:
     def stop(self, drain_s: float) -> bool:
         """Finish the queued windows, for ``drain_s`` at most; True when none is left.
 
-        After that nothing is sent any more, at the latest when the batch at work is through.
+        After that nothing is sent any more. A batch that is still at work is not waited for: what
+        comes of it is dropped.
         """
         self._stopping.set()
         self._thread.join(drain_s)
         left = len(self._queue) + len(self._suspects) + sum(map(len, self._backlogs.values()))
         drained = not self._thread.is_alive() and left == 0
         self._abandoned.set()
-        self._thread.join()
+        self._thread.join(_SENDING_S)
         return drained
+
+    @property
+    def unfinished(self) -> int:
+        """Windows that the first model has taken and is not through with."""
+        first = self._engines[0].identity.name
+        name, left = self._in_hand
+        return sum(one == first for one, _ in self._suspects) + len(left) * (name == first)
 
     def take_worst_data_latency_s(self) -> float | None:
         """Largest ``latency.data_s`` sent since the last call."""

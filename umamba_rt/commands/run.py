@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -19,12 +18,11 @@ from umamba_rt.io.log import configure_logging
 from umamba_rt.reload import Sources
 
 
-def run(path: Path, asked_to_end: Callable[[], bool]) -> int:
+def run(path: Path) -> int:
     """Run the daemon until it is told to stop; ends the process with its status.
 
     Args:
         path: the configuration.
-        asked_to_end: whether a signal came before the daemon could take it.
 
     Raises:
         UmambaRtError: it cannot start.
@@ -37,9 +35,9 @@ def run(path: Path, asked_to_end: Callable[[], bool]) -> int:
     with locating(path, os.environ):
         engines = make_engines(config)
     sources = Sources(lambda: load_runnable(path), make_engines, load_inventory)
-    daemon = Daemon(config, engines, inventory, sources)
+    daemon = Daemon(config, engines, inventory, sources, os._exit)
     loop = asyncio.new_event_loop()
-    status = loop.run_until_complete(daemon.run(asked_to_end))
+    status = loop.run_until_complete(daemon.run())
     sys.stdout.flush()
     # Not by returning: a name server that does not answer holds a thread of the resolver for up to
     # half a minute, and the interpreter would wait for it.

@@ -19,7 +19,11 @@ class RunConfig:
     )
     heartbeat_s: float = key("pause between two heartbeats", 5.0, low=0.1, high=3600)
     drain_s: float = key(
-        "at SIGTERM, finish queued windows for at most this long", 5.0, low=0, high=300
+        "at SIGTERM, finish queued windows for at most this long; 2 s later the process is gone,\n"
+        "whatever hangs. The service's TimeoutStopSec must be longer",
+        2.5,
+        low=0,
+        high=300,
     )
     log_format: Literal["auto", "json", "text"] = key("auto: text on a terminal, else json", "auto")
     log_level: Literal["debug", "info", "warning", "error"] = key("least level logged", "info")
