@@ -14,6 +14,7 @@ from tests.support import ROOT
 
 UNIT = ROOT / "systemd" / "umamba-rt.service"
 TEMPLATE = ROOT / "systemd" / "umamba-rt@.service"
+BACKOFF = ROOT / "systemd" / "backoff.conf"
 MOST_EXPOSURE = 1.5
 # What the template has other than the service: all that is an instance's own.
 OWN = {
@@ -46,6 +47,46 @@ def test_systemd_finds_nothing_to_say_about_the_unit(shipped: Path, tmp_path: Pa
     )
     assert done.returncode == 0
     assert done.stdout + done.stderr == ""
+
+
+def version() -> int:
+    """Systemd's here."""
+    command = ["systemd-analyze", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    return int(re.split(r"[ .~-]", done.stdout)[1])
+
+
+@needs_analyze
+@pytest.mark.parametrize("shipped", [UNIT, TEMPLATE], ids=lambda path: path.name)
+def test_pauses_that_grow_are_known_from_254_on_and_else_ignored(
+    shipped: Path, tmp_path: Path
+) -> None:
+    """Two keys are all that an older systemd does not know: so they stand in a file apart."""
+    found = verify_with_backoff(shipped, tmp_path)
+    keys = re.findall(r"^(\w+)=", BACKOFF.read_text(encoding="utf-8"), re.MULTILINE)
+    assert keys == ["RestartSteps", "RestartMaxDelaySec"]
+    if version() >= 254:
+        assert found == ""
+    else:
+        lines = found.splitlines()
+        assert len(lines) == len(keys)
+        for line, key in zip(lines, keys, strict=True):
+            assert re.search(rf"backoff\.conf:\d+: Unknown key (name )?'{key}' in section", line)
+
+
+def verify_with_backoff(shipped: Path, folder: Path) -> str:
+    """What systemd says of a unit with the drop-in; it must load it all the same."""
+    unit = folder / shipped.name
+    program = str(Path(sys.executable).parent / "umamba-rt")
+    text = shipped.read_text(encoding="utf-8").replace(INSTALLED, program)
+    unit.write_text(text, encoding="utf-8")
+    beside = folder / f"{shipped.name}.d"
+    beside.mkdir()
+    shutil.copy(BACKOFF, beside)
+    command = ["systemd-analyze", "verify", "--man=no", str(unit)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0
+    return done.stdout + done.stderr
 
 
 @needs_analyze
