@@ -258,3 +258,10 @@ def test_listen_at_no_address_ends_with_69() -> None:
     done = umamba_rt("listen", "--address", "bogus")
     assert done.returncode == 69
     assert done.stderr.startswith("umamba-rt: bogus: ")
+
+
+@pytest.mark.parametrize("number", ["-1", "99999999999999999999999"])
+def test_seed_beyond_the_configurations_limits_is_a_usage_error(number: str) -> None:
+    done = umamba_rt("models", "info", "--untrained", "v1", "--seed", number)
+    assert done.returncode == 64
+    assert "--seed" in done.stderr

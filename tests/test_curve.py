@@ -121,3 +121,13 @@ def test_commands_make_and_show_keys_but_never_the_secret(tmp_path: Path) -> Non
     assert "feed.pub: File exists" in again.stderr
     (tmp_path / "empty").touch()
     assert keys("show", str(tmp_path / "empty")).returncode == 69
+
+
+@pytest.mark.parametrize(("server", "file"), [("", "feed"), ("feed", "")])
+def test_a_client_that_names_one_key_of_two_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: str, file: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_key_pair(Path("feed"))
+    with pytest.raises(ValueError, match="CURVE needs"):
+        client_keys(server, file)

@@ -141,3 +141,13 @@ def test_wrong_file_and_wrong_address_are_named(tmp_path: Path) -> None:
         capture_output=True, text=True, check=False, cwd=ROOT,
     )  # fmt: skip
     assert (done.returncode, "none: " in done.stderr) == (69, True)
+
+
+def test_a_file_that_is_no_recording_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("one\ntwo\n")
+    command = [sys.executable, "-m", "umamba_rt", "play", str(path)]
+    command += ["--address", "tcp://127.0.0.1:*"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 69
+    assert f"umamba-rt: {path}: no recording" in done.stderr

@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from umamba_rt import __version__
 from umamba_rt.cli_feed import add_listen, add_play, add_stations
+from umamba_rt.cli_types import seed
 from umamba_rt.early_end import end_at_signals
 from umamba_rt.errors import UmambaRtError
 
@@ -121,7 +122,7 @@ def _add_models(verbs: argparse._SubParsersAction[Parser]) -> None:
     what = info.add_mutually_exclusive_group()
     what.add_argument("file", nargs="?", type=Path, help="safetensors or .pt (the package's V2)")
     what.add_argument("--untrained", choices=("v1", "v2"), help="the random weights instead")
-    info.add_argument("--seed", type=int, default=0, help="of the random weights")
+    info.add_argument("--seed", type=seed, default=0, help="of the random weights")
     info.set_defaults(action=_models_info)
     convert = verb.add_parser("convert", help="write a checkpoint as safetensors")
     convert.add_argument("source", type=Path, help="safetensors or .pt")

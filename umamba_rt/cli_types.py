@@ -27,3 +27,14 @@ def speed(text: str) -> float:
 
 
 speed.__name__ = "number above 0 or max"
+
+
+def seed(text: str) -> int:
+    """An argparse type: a whole number from 0 to 2**31 - 1, as in the configuration."""
+    value = int(text)
+    if not 0 <= value < 2**31:
+        raise ValueError(text)
+    return value
+
+
+seed.__name__ = "whole number from 0 to 2147483647"

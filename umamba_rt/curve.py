@@ -51,8 +51,12 @@ def client_keys(server: str, file: str | Path) -> ClientKeys:
 
     Raises:
         OSError: a file cannot be read.
-        ValueError: a file holds no such key, or others may read the secret one.
+        ValueError: one of the two is not named, a file holds no such key, or others may read the
+            secret one.
     """
+    for name, value in (("the server's key", server), ("a key pair of our own", str(file))):
+        if not value:
+            raise ValueError(f"CURVE needs {name}, too")
     return ClientKeys(server if is_key(server) else public_key(Path(server)), key_pair(Path(file)))
 
 

@@ -148,6 +148,16 @@ def test_zeros_in_the_middle_of_a_file_lose_no_record(tmp_path: Path) -> None:
     assert archive.warnings == (f"{damaged}: no record in bytes 1024 to 1535",)
 
 
+@pytest.mark.parametrize("put_in", [b"\xff" * 700, b"\0" * 33, b"MS\x03" * 21])
+def test_damage_of_any_length_loses_no_record_behind_it(tmp_path: Path, put_in: bytes) -> None:
+    damaged = write(tmp_path / "put_in", channel(HHZ))
+    content = damaged.read_bytes()
+    damaged.write_bytes(content[:1024] + put_in + content[1024:])
+    archive = read_archive([damaged])
+    assert archive.records == read_archive([write(tmp_path / "whole", channel(HHZ))]).records
+    assert archive.warnings == (f"{damaged}: no record in bytes 1024 to {1023 + len(put_in)}",)
+
+
 def test_record_with_damaged_steim_frames_becomes_a_gap_with_a_warning(tmp_path: Path) -> None:
     damaged = write(tmp_path / "flipped", channel(HHZ))
     content = bytearray(damaged.read_bytes())

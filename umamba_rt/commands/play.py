@@ -27,7 +27,7 @@ def play(path: Path, address: str, *, speed: float, wait: bool) -> int:
         wait: begin when somebody subscribes.
 
     Raises:
-        UnavailableError: the file cannot be read, or the address not be bound.
+        UnavailableError: the file cannot be read or is none, or the address cannot be bound.
     """
     context = zmq.Context()
     socket = context.socket(zmq.XPUB)
@@ -53,11 +53,19 @@ def play(path: Path, address: str, *, speed: float, wait: bool) -> int:
 
 def _send_all(path: Path, socket: zmq.Socket[bytes], speed: float) -> int:
     sent, first_ns, begun_s = 0, None, time.monotonic()
-    for message in read_recording(path, lambda damage: print(damage, file=sys.stderr)):
+    damages: list[str] = []
+
+    def tell(damage: str) -> None:
+        damages.append(damage)
+        print(damage, file=sys.stderr)
+
+    for message in read_recording(path, tell):
         first_ns = message.sent_ns if first_ns is None else first_ns
         # What was fetched from a history stands late in the file: it goes at once.
         due_s = begun_s + (message.sent_ns - first_ns) / 1e9 / speed
         time.sleep(max(0.0, due_s - time.monotonic()))
         socket.send_multipart([message.topic.encode(), message.body])
         sent += 1
+    if damages and not sent:
+        raise UnavailableError(str(path), "no recording: no line of it is a message")
     return sent

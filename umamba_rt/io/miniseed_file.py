@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from umamba_rt.core.segment import Segment
 from umamba_rt.errors import RecordError, UnavailableError
 from umamba_rt.wire.mseed import decode_record
 
-# Records begin at multiples of the shortest record's length; after damage the next is looked for.
-_STEP = 64
+# How records of miniSEED 2 and 3 begin; after damage the next is looked for at any byte, for
+# records of miniSEED 3 have any length, and what was lost or put in may have any, too.
+_BEGIN = re.compile(rb"[0-9 \0]{6}[DRQM][ \0]|MS\x03")
 _LONGEST_RECORD = 1 << 20
 
 
@@ -37,7 +39,8 @@ def read_records(path: Path, warn: Callable[[str], None]) -> Iterator[Segment]:
         header = _header(content, offset)
         if header is None:
             lost_from = offset if lost_from is None else lost_from
-            offset += _STEP
+            found = _BEGIN.search(content, offset + 1)
+            offset = found.start() if found else len(content)
             continue
         if lost_from is not None:
             warn(f"{path}: no record in bytes {lost_from} to {offset - 1}")
