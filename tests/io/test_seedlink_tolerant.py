@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import struct
 
+import pytest
+
 from tests.io.seedlink_peers import (
     payloads_of,
     read,
@@ -130,3 +132,43 @@ def test_many_stations_of_a_slow_server_are_all_asked_for() -> None:
             return await read(reader_of(port, *[f"AA_N{n}" for n in range(12)]), len(packets))
 
     assert asyncio.run(run()) == payloads_of(records)
+
+
+def test_a_name_that_is_not_ascii_is_no_reason_to_hang_up() -> None:
+    records = records_of(seconds=20)
+    packets = [data_frame(Protocol.V3, n, "", one.payload) for n, one in enumerate(records, 1)]
+
+    async def named(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        await source.readline()
+        greeting = "SeedLink v3.1 (2020.075) :: SLPROTO:3.1\r\nObservatório\r\n".encode()
+        for place in range(0, len(greeting), 7):
+            sink.write(greeting[place : place + 7])
+            await sink.drain()
+            await asyncio.sleep(0.002)
+        while not (await source.readline()).startswith(b"END"):
+            sink.write(b"OK\r\n")
+        sink.writelines(packets)
+        await source.read()
+
+    async def run() -> list[bytes]:
+        async with scripted(named) as port:
+            return await read(reader_of(port), len(packets))
+
+    assert asyncio.run(run()) == payloads_of(records)
+
+
+def test_an_answer_without_an_end_is_given_up() -> None:
+    async def endless(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        await source.readline()
+        while True:
+            sink.write(b"x" * 1000)
+            await sink.drain()
+
+    async def run() -> str:
+        async with scripted(endless) as port:
+            reader = reader_of(port)
+            with pytest.raises(TimeoutError):
+                await read(reader, 1, timeout_s=1.0)
+            return reader.counts.last_failure
+
+    assert "without an end" in asyncio.run(run())

@@ -20,6 +20,7 @@ from seedlink_client.mseed import detect_record_length
 from seedlink_client.protocol import (
     FORMAT_MSEED2,
     HEADSIZE_V3,
+    MAX_LINE_LEN,
     MIN_PAYLOAD_DETECT,
     SIGNATURE_V3,
     SeedLinkResponse,
@@ -117,6 +118,20 @@ class TolerantSeedLink(AsyncSeedLink):
             reason = response.message or "no reason given"
             self.rejected.append(f"{cmd.stream_id}: {cmd.text}: {reason}")
         return response
+
+    async def _read_line(self) -> str:
+        """As the parent, which hangs up at what is not ASCII, as in an observatory's name."""
+        while True:
+            end = self._recv_buf.find(b"\r\n", self._recv_start, self._recv_end)
+            if end >= 0:
+                line = bytes(self._recv_buf[self._recv_start : end])
+                self._recv_start = end + 2
+                return line.decode("ascii", "replace")
+            available = self._recv_end - self._recv_start
+            if available >= MAX_LINE_LEN:
+                await self.close()
+                raise SeedLinkError(f"an answer of over {MAX_LINE_LEN} bytes without an end")
+            await self._ensure(available + 1)
 
     async def _recv_frame_v3(self) -> _RawFrame:
         """As the parent, but a record that cannot be decoded is handed on as it came.
