@@ -265,3 +265,39 @@ def test_seed_beyond_the_configurations_limits_is_a_usage_error(number: str) -> 
     done = umamba_rt("models", "info", "--untrained", "v1", "--seed", number)
     assert done.returncode == 64
     assert "--seed" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        (f"{SERVER}tls = true\ntls_ca_file = '/nowhere'\n", "tls_ca_file /nowhere"),
+        (f"{SERVER}user = 'u'\npassword_file = '/nowhere'\n", "password_file /nowhere"),
+        (
+            f"{SERVER}[publisher]\ncurve = true\n[access]\nserver_key = '/nowhere'\n"
+            "clients = '/nowhere'\n",
+            "access.server_key /nowhere",
+        ),
+    ],
+    ids=["certificates", "password", "keys"],
+)
+def test_check_reads_the_secrets_that_run_needs(text: str, what: str, tmp_path: Path) -> None:
+    path = config(tmp_path, text)
+    for verb in ("check", "run"):
+        done = umamba_rt(verb, path)
+        assert done.returncode == 69, done.stderr
+        assert what in done.stderr
+
+
+def test_check_names_the_secrets_that_the_service_alone_knows(tmp_path: Path) -> None:
+    text = f"""{SERVER}user = "u"
+password_file = "$NO_SUCH_DIRECTORY/seedlink"
+[publisher]
+curve = true
+[access]
+server_key = "$NO_SUCH_DIRECTORY/feed"
+clients = "/nowhere"
+"""
+    done = umamba_rt("check", config(tmp_path, text))
+    assert done.returncode == 0, done.stderr
+    for name in ("$NO_SUCH_DIRECTORY/seedlink", "$NO_SUCH_DIRECTORY/feed"):
+        assert f"not read   {name}" in done.stdout

@@ -365,3 +365,10 @@ def test_line_of_a_mistake_is_told_for_a_plain_table_too() -> None:
     with pytest.raises(ConfigError) as caught:
         parse("[publisher]\n\nformat = 3", {}, where="test.toml")
     assert [one.origin for one in caught.value.problems] == ["line 3"]
+
+
+def test_metrics_need_an_address_of_their_own() -> None:
+    text = GOOD + '[metrics]\naddress = "127.0.0.1:5561"\n'
+    assert problems(text) == {
+        "metrics.address": ('"127.0.0.1:5561"', "another address than query.address")
+    }

@@ -139,7 +139,7 @@ def _contradictions(config: Config, places: Mapping[str, Sequence[int]]) -> list
         endpoints["query"] = config.query
     problems += access_contradictions(endpoints, config.access)
     problems += event_contradictions(config.events)
-    problems += metrics_contradictions(config.metrics)
+    problems += metrics_contradictions(config.metrics, endpoints)
     for number, server in zip(places.get("seedlink", ()), config.seedlink, strict=True):
         problems += seedlink_contradictions(server, f"seedlink[{number}]")
     return problems

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from umamba_rt.config.access import is_local
+from umamba_rt.config.access import EndpointConfig, is_local
 from umamba_rt.config.table import key, show
 from umamba_rt.defaults import METRICS_ADDRESS
 from umamba_rt.errors import ConfigProblem
@@ -39,9 +40,17 @@ class MetricsConfig:
         return bool(self.address) and not is_local(f"tcp://{self.address}")
 
 
-def metrics_contradictions(config: MetricsConfig) -> list[ConfigProblem]:
-    """What is wrong between its keys."""
-    problems = []
+def metrics_contradictions(
+    config: MetricsConfig, endpoints: Mapping[str, EndpointConfig]
+) -> list[ConfigProblem]:
+    """What is wrong between its keys, and with the endpoints, by the name of their section."""
+    problems = [
+        ConfigProblem(
+            "metrics.address", show(config.address), f"another address than {where}.address"
+        )
+        for where, endpoint in endpoints.items()
+        if config.address and endpoint.address == f"tcp://{config.address}"
+    ]
     if config.address and int(config.address.rpartition(":")[2]) > 65535:
         problems.append(ConfigProblem("metrics.address", config.address, "a port up to 65535"))
     if config.is_open and not config.insecure_public:
