@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs umamba-rt as a service: user, directories, program, units, default configuration. Again, it mends what is
-# missing and leaves configuration and state alone.
+# Installs umamba-rt as a service: user, directories, program, a link in /usr/local/bin, units, default configuration.
+# Again, it mends what is missing and leaves configuration and state alone.
 #   tools/install.sh [--root DIR] [--program FOLDER | --no-program]
 #   tools/install.sh --uninstall [--purge] [--root DIR]
 #     --root DIR        into another root folder, such as an image's; nothing is started there
@@ -31,8 +31,10 @@ $purge && ! $uninstall && fail 64 "--purge goes with --uninstall"
 units=$root/etc/systemd/system
 etc=$root/etc/umamba-rt
 opt=$root/opt/umamba-rt
+link=$root/usr/local/bin/umamba-rt
 state=$root/var/lib/umamba-rt
 names=(umamba-rt.service umamba-rt@.service)
+is_ours() { [ "$(readlink -- "$1")" = /opt/umamba-rt/bin/umamba-rt ]; }
 booted() { [ -z "$root" ] && [ -d /run/systemd/system ]; }
 
 if $uninstall; then
@@ -46,6 +48,7 @@ if $uninstall; then
     done
     rm -f "$root/usr/lib/sysusers.d/umamba-rt.conf"
     if [ -L "$opt" ]; then rm "$opt"; else rm -rf "$opt"; fi
+    if is_ours "$link"; then rm "$link"; fi
     rm -rf "$root/var/cache/umamba-rt"
     if $purge; then
         rm -rf "$etc" "$state"
@@ -75,6 +78,13 @@ if [ "$program" = make ]; then
 elif [ -n "$program" ]; then
     [ ! -e "$opt" ] || [ -L "$opt" ] || fail 69 "$opt is in the way"
     ln -sfn "$program" "$opt"
+fi
+
+if [ ! -e "$link" ] && [ ! -L "$link" ]; then
+    install -d "${link%/*}"
+    ln -s /opt/umamba-rt/bin/umamba-rt "$link"
+elif ! is_ours "$link"; then
+    echo "install.sh: $link is another program's, and stays" >&2
 fi
 
 install -m 640 -g "${owner#*:}" "$here/config/umamba-rt.toml" "$etc/umamba-rt.toml.default"

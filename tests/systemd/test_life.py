@@ -45,6 +45,16 @@ def test_it_runs_hardened(lab: Lab) -> None:
     lab.run(*inside, "touch /var/lib/umamba-rt/x && rm /var/lib/umamba-rt/x")
 
 
+def test_check_by_hand_has_the_services_credentials(lab: Lab) -> None:
+    """As docs/operations.md says; nobody listens at port 1, which is asked behind the password."""
+    told = lab.run(
+        *("env", "CREDENTIALS_DIRECTORY=/run/credentials/umamba-rt.service"),
+        *("LD_LIBRARY_PATH=/opt/python/lib", "umamba-rt", "check", "--connect"),
+        good=False,
+    )
+    assert "UNAVAILABLE: Could not connect to 127.0.0.1:1" in told
+
+
 def test_reload_is_told_and_applied(lab: Lab) -> None:
     lab.configure("umamba-rt", CONFIG % "one" + "[quality]\nmin_timing_quality = 7\n")
     pid = lab.property("MainPID")

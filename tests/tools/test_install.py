@@ -42,6 +42,8 @@ def test_installing_makes_all_and_again_changes_nothing(tmp_path: Path) -> None:
     )
     passwd = first["etc/passwd"].decode().split(":")
     assert passwd[0] == "umamba-rt"
+    link = tmp_path / "usr/local/bin/umamba-rt"
+    assert str(link.readlink()) == "/opt/umamba-rt/bin/umamba-rt"
     state = (tmp_path / "var/lib/umamba-rt").stat()
     assert (state.st_uid, stat.S_IMODE(state.st_mode)) == (int(passwd[2]), 0o750)
     assert stat.S_IMODE((tmp_path / "etc/umamba-rt/credentials").stat().st_mode) == 0o700
@@ -61,11 +63,21 @@ def test_what_the_operator_wrote_outlives_an_upgrade_and_an_uninstall(tmp_path: 
     assert "were kept" in install(tmp_path, "--uninstall")
     assert config.read_text(encoding="utf-8") == "mine"
     assert not (tmp_path / "opt/umamba-rt").is_symlink()
+    assert not (tmp_path / "usr/local/bin/umamba-rt").is_symlink()
     assert not [name for name in files(tmp_path) if "systemd" in name]
     install(tmp_path, "--uninstall", "--purge")
     left = [name for name, held in files(tmp_path).items() if "umamba" in name or b"umamba" in held]
     # systemd-sysusers keeps the files of before, as passwd- and the like.
     assert [name for name in left if not name.endswith("-")] == []
+
+
+def test_program_of_the_same_name_stays(tmp_path: Path) -> None:
+    other = tmp_path / "usr/local/bin/umamba-rt"
+    other.parent.mkdir(parents=True)
+    other.write_text("mine", encoding="utf-8")
+    assert "another program's, and stays" in install(tmp_path, "--no-program")
+    install(tmp_path, "--uninstall", "--purge")
+    assert other.read_text(encoding="utf-8") == "mine"
 
 
 @pytest.mark.parametrize("words", [("--typo",), ("--purge",)])

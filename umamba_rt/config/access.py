@@ -24,7 +24,7 @@ class AccessConfig:
 
     server_key: str = path_key(
         "file of the daemon's key pair; others may not read it. $VARIABLES are filled in, as in\n"
-        '"$CREDENTIALS_DIRECTORY/feed" with systemd\'s LoadCredential=',
+        '"$CREDENTIALS_DIRECTORY/secret_NAME" of our systemd unit',
         private=True,
     )
     clients: str = path_key(

@@ -45,7 +45,7 @@ class SeedLinkConfig:
     )
     password_file: str = path_key(
         "file that holds the user's password alone. $VARIABLES are filled in, as in\n"
-        '"$CREDENTIALS_DIRECTORY/seedlink" with systemd\'s LoadCredential=. Read at each connect',
+        '"$CREDENTIALS_DIRECTORY/secret_NAME" of our systemd unit. Read at each connect',
         private=True,
     )
     password_env: str = key(
