@@ -198,13 +198,15 @@ def test_overloaded_second_model_takes_turns_and_the_newest(both: list[Engine]) 
 
 
 def test_weights_that_know_their_errors_state_an_uncertainty(engine: Engine) -> None:
-    model, law = untrained("v2", 0), ErrorModel((-0.5, 0.4, 0.3, 0.1, 0.0))
+    model, law = untrained("v2", 0), ErrorModel((-0.5, 0.4, 0.3, 0.1, 0.0, 0.2, 0.3, 0.7))
     windows = [task("a", n).window for n in range(3)]
     assert {message and message.uncertainty for message in estimates(engine, windows)} == {None}
     model.errors = law
-    found = estimates(TorchEngine(model), windows)
+    informed = TorchEngine(model)
+    found = estimates(informed, windows)
     samples = np.stack([window.samples for window in windows])
-    magnitude = np.array([message.magnitude for message in found if message], np.float32)
-    expected = law.sigma(samples, magnitude)
+    units = [window.calibration for window in windows]
+    output = informed.run(prepare(samples, units, informed.norm, amplitude=False))
+    expected = law.sigma(samples, output, units)
     stated = [message.uncertainty or 0.0 for message in found if message]
     np.testing.assert_allclose(np.array(stated, np.float32), expected, atol=6e-4)

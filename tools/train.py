@@ -94,11 +94,12 @@ def _calibrate(arguments: argparse.Namespace) -> int:
         folder, _, split = text.rpartition(":")
         held_out.append((Path(folder or split), split if folder else "all"))
     fit = calibrate(arguments.checkpoint, held_out)
-    print(
-        f"{fit.windows} windows of {fit.events} earthquakes and records of noise; "
-        f"of others' errors {fit.within_one:.1%} lie within one sigma, {fit.within_two:.1%} "
-        "within two"
-    )
+    print(f"{fit.events} earthquakes and records of noise; of others' errors lie")
+    for what, honesty in (("with", fit.with_unit), ("without", fit.without_unit)):
+        print(
+            f"  {what} a unit: {honesty.within_one:.1%} within one sigma, "
+            f"{honesty.within_two:.1%} within two ({honesty.windows} windows)"
+        )
     return 0
 
 

@@ -69,6 +69,9 @@ def test_numbers_are_those_of_the_cpu(name: ModelName, count: int) -> None:
     batch = ModelInput(windows(count), levels)
     found, expected = CudaEngine(model).run(batch), TorchEngine(model).run(batch)
     np.testing.assert_allclose(found.magnitude, expected.magnitude, rtol=0, atol=1e-4)
+    assert found.spread is not None
+    assert expected.spread is not None
+    np.testing.assert_allclose(found.spread, expected.spread, rtol=0, atol=1e-4)
     if found.evolution is not None and expected.evolution is not None:
         np.testing.assert_allclose(found.evolution, expected.evolution, rtol=0, atol=1e-4)
 

@@ -26,7 +26,7 @@ from umamba_rt.engine.weights import UnsuitableError, weights_of
 from umamba_rt.errors import ModelError
 from umamba_rt.models import UMambaV1, UMambaV2, load
 from umamba_rt.models.shipped import shipped
-from umamba_rt.models.state import Model
+from umamba_rt.models.state import Model, values_of
 
 TOLERANCE = 1e-4  # magnitude units
 NAMES: tuple[ModelName, ...] = ("v1", "v2")
@@ -75,13 +75,18 @@ def expected(model: Model, batch: ModelInput) -> Float32Array:
     if batch.amplitude is not None:
         inputs.append(torch.tensor(batch.amplitude))
     with torch.inference_mode():
-        values: Float32Array = model(*inputs).numpy()
+        values: Float32Array = values_of(model, *inputs).numpy()
     return values
 
 
 def found(engine: Engine, batch: ModelInput) -> Float32Array:
+    """V2's magnitudes and spreads, V1's curves."""
     output = engine.run(batch)
-    return output.magnitude if output.evolution is None else output.evolution
+    assert output.spread is not None
+    if output.evolution is None:
+        return np.stack((output.magnitude, output.spread), axis=1)
+    np.testing.assert_allclose(output.spread, output.evolution.std(axis=1), rtol=1e-6)
+    return output.evolution
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -39,6 +39,9 @@ def test_v2_gives_the_numbers_of_the_model() -> None:
     np.testing.assert_allclose(output.magnitude, expected, rtol=1e-5, atol=1e-5)
     assert output.magnitude.dtype == np.float32
     assert output.evolution is None
+    assert output.spread is not None
+    assert output.spread.shape == (4,)
+    assert np.ptp(output.spread) > 0.05
 
 
 def test_v1_gives_the_curve_of_the_model_and_its_mean() -> None:
@@ -51,6 +54,8 @@ def test_v1_gives_the_curve_of_the_model_and_its_mean() -> None:
     assert np.ptp(expected) > 0.05
     np.testing.assert_allclose(output.evolution, expected, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(output.magnitude, expected.mean(axis=1), rtol=1e-5, atol=1e-5)
+    assert output.spread is not None
+    np.testing.assert_allclose(output.spread, expected.std(axis=1), rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["v1", "v2"])

@@ -66,14 +66,15 @@ def test_loaded_model_says_what_it_is(tmp_path: Path) -> None:
     assert not loaded.training
 
 
-def test_law_of_errors_comes_back_and_a_broken_one_is_refused(tmp_path: Path) -> None:
-    model, law = small(), ErrorModel((-0.5, 0.25, 0.125, 0.0, 1.0))
+@pytest.mark.parametrize("more", [(), (0.5, 0.25, 0.75)])  # as before there were eight, and now
+def test_law_of_errors_comes_back_and_a_broken_one_is_refused(more: tuple[float, ...]) -> None:
+    model, law = small(), ErrorModel((-0.5, 0.25, 0.125, 0.0, 1.0, *more))
     content = to_bytes(model, replace(facts_of(model), errors=law))
     assert from_bytes("m", content)[1].errors == law
     assert from_bytes("m", to_bytes(model, facts_of(model)))[1].errors is None
-    broken = content.replace(b"[-0.5, 0.25, 0.125, 0.0, 1.0]", b"[-0.5, 0.25, 0.125, 0.0     ]")
+    broken = content.replace(b"[-0.5, 0.25,", b"[-0.5      ,")
     assert broken != content
-    with pytest.raises(CheckpointError, match=r"unusable law of errors.*expected 5"):
+    with pytest.raises(CheckpointError, match=r"unusable law of errors.*expected 8"):
         from_bytes("m", broken)
 
 

@@ -38,9 +38,13 @@ class BatchOutput:
     Attributes:
         magnitude: shape ``(B,)``, magnitude units.
         evolution: V1 only: shape ``(B, n)``, the estimate at each input sample; else None.
+        spread: shape ``(B,)``, how far the parts that the answer is made of disagree, magnitude
+            units: V2's hidden units (`umamba_rt.models.head_spread`), the samples of V1's curve.
+            None where the engine does not tell.
         uncertainty: shape ``(B,)``, one sigma, magnitude units; None where none is stated.
     """
 
     magnitude: Float32Array
     evolution: Float32Array | None
+    spread: Float32Array | None = None
     uncertainty: Float32Array | None = None

@@ -92,7 +92,7 @@ def estimate(
     output = engine.run(batch)
     if engine.errors is None:
         return output
-    sigma = engine.errors.sigma(windows, output.magnitude)
+    sigma = engine.errors.sigma(windows, output, calibrations)
     return dataclasses.replace(output, uncertainty=sigma)
 
 

@@ -21,10 +21,10 @@ from umamba_rt.core.estimate import BatchOutput, Float32Array
 from umamba_rt.core.preprocess import ModelInput
 from umamba_rt.engine.base import about, require
 from umamba_rt.engine.fold import folded
+from umamba_rt.engine.output import output_of, width_of
 from umamba_rt.errors import ModelError
 from umamba_rt.models.config import V1Config
-from umamba_rt.models.readout import magnitude_of
-from umamba_rt.models.state import Model
+from umamba_rt.models.state import Model, values_of
 
 BATCH_SIZES = (1, 4, 16, 64, 256)
 _STREAMS = 3  # one copies in, one computes, one copies out
@@ -81,6 +81,7 @@ class CudaEngine:
         self.rate_hz = config.sampling_rate
         self._components = config.in_channels
         self._readout = config.readout if isinstance(config, V1Config) else None
+        self._width = width_of(config)
         on_device = folded(model).to("cuda")
         if half:
             _halve_convolutions(on_device)
@@ -96,12 +97,10 @@ class CudaEngine:
             levels = unknown_amplitude(count) if batch.amplitude is None else batch.amplitude
             require("amplitude", levels, (count, N_AMPLITUDE))
             arrays.append(levels)
-        values = np.empty((count, 1 if self._readout is None else self.in_samples), np.float32)
+        values = np.empty((count, self._width), np.float32)
         with self._lock:
             self._fill(values, arrays)
-        if self._readout is None:
-            return BatchOutput(values[:, 0], None)
-        return BatchOutput(magnitude_of(values, self._readout), values)
+        return output_of(values, self._readout)
 
     def _fill(self, values: Float32Array, arrays: list[Float32Array]) -> None:
         """Keep every stream busy; the oldest piece is waited for when none is free."""
@@ -194,8 +193,7 @@ class _Stream:
         return _Captured(graph, inputs, output, host_inputs, torch.zeros(output.shape).pin_memory())
 
     def _forward(self, inputs: list[Tensor]) -> Tensor:
-        values: Tensor = self._model(*inputs).float()
-        return values if values.ndim == 2 else values[:, None]
+        return values_of(self._model, *inputs).float()
 
 
 def _halve_convolutions(model: Model) -> None:

@@ -16,10 +16,10 @@ from umamba_rt.core.estimate import BatchOutput, Float32Array
 from umamba_rt.core.preprocess import ModelInput
 from umamba_rt.engine.base import about, require
 from umamba_rt.engine.openvino_graphs import AMPLITUDE, VALUES, WINDOW, Chain, Segment, chain_of
+from umamba_rt.engine.output import output_of, width_of
 from umamba_rt.engine.scan_lanes import bound_scan
 from umamba_rt.engine.weights import Weights
 from umamba_rt.models.config import V1Config
-from umamba_rt.models.readout import magnitude_of
 from umamba_rt.models.threads import ranges
 
 # A thread takes a few windows at a time, so that one held up by a busy neighbour leaves the rest.
@@ -52,6 +52,7 @@ class FastCpuEngine:
         self.rate_hz = config.sampling_rate
         self._components = config.in_channels
         self._readout = config.readout if isinstance(config, V1Config) else None
+        self._width = width_of(config)
         self._threads = threads or len(os.sched_getaffinity(0))
         self._lanes: SimpleQueue[_Lane] = SimpleQueue()
         for lane in _lanes(chain_of(weights), self._threads, half=half):
@@ -69,14 +70,11 @@ class FastCpuEngine:
             amplitude = unknown_amplitude(count)
         else:
             require("amplitude", amplitude, (count, N_AMPLITUDE))
-        width = 1 if self._readout is None else self.in_samples
-        values = np.empty((count, width), np.float32)
+        values = np.empty((count, self._width), np.float32)
         if count:
             work = partial(self._work, samples, amplitude, values)
             list(self._pool.map(work, ranges(count, _PARTS_A_THREAD * self._threads)))
-        if self._readout is None:
-            return BatchOutput(values[:, 0], None)
-        return BatchOutput(magnitude_of(values, self._readout), values)
+        return output_of(values, self._readout)
 
     def _work(
         self,

@@ -10,12 +10,12 @@ from openvino import Node, opset13
 
 from umamba_rt.core.estimate import Float32Array
 from umamba_rt.engine.weights import TensorReader
+from umamba_rt.models.dropout import LEAK, LEAST, LOGISTIC, NOISE
 
 # openvino's own stubs leave the operators' arguments to any array.
 Array: TypeAlias = NDArray[np.floating]
 
 _BATCH_NORM_EPSILON = 1e-5
-_LEAK = 0.01
 
 
 def constant(values: Array) -> Node:
@@ -25,7 +25,7 @@ def constant(values: Array) -> Node:
 
 def leaky(x: Node) -> Node:
     """LeakyReLU as torch has it by default."""
-    return opset13.prelu(x, constant(np.array([_LEAK])))
+    return opset13.prelu(x, constant(np.array([LEAK])))
 
 
 def linear(x: Node, weight: Array, bias: Array | None = None) -> Node:
@@ -61,6 +61,50 @@ def residual_block(
     y = convolution(y, weight, bias)
     shortcut = x if bare else _pointwise(tensors.part("conv3"), x, widths, stride)
     return leaky(opset13.add(y, shortcut))
+
+
+def regression_head(tensors: TensorReader, x: Node, widths: tuple[int, ...]) -> Node:
+    """`umamba_rt.models.head_spread.answer_and_spread`.
+
+    Args:
+        tensors: of the head.
+        x: shape ``(1, widths[0])``.
+        widths: of what goes in, and of the hidden layers.
+    """
+    levels: list[Node] = []
+    hidden: list[Node] = []
+    weights: list[Array] = []
+    for k, width in enumerate((*widths[1:], 1)):
+        part = tensors.part(str(3 * k))
+        weights.append(part.take("weight", width, widths[k]))
+        x = linear(x, weights[-1], part.take("bias", width))
+        if k < len(widths) - 1:
+            levels.append(x)
+            x = leaky(x)
+            hidden.append(x)
+    squares, weight = constant(np.zeros((1, 1))), constant(weights[-1])
+    for k in reversed(range(len(hidden))):
+        squares = opset13.add(squares, _summed_squares(opset13.multiply(weight, hidden[k])))
+        if k:
+            slope = _mean_slope(levels[k], hidden[k - 1], weights[k])
+            sloped = opset13.multiply(weight, slope)
+            weight = opset13.matmul(sloped, constant(weights[k]), False, False)
+    spread = opset13.multiply(opset13.sqrt(squares), constant(np.array([NOISE])))
+    return opset13.concat([x, spread], 1)
+
+
+def _summed_squares(x: Node) -> Node:
+    return opset13.reduce_sum(opset13.multiply(x, x), [1], True)
+
+
+def _mean_slope(level: Node, below: Node, weight: Array) -> Node:
+    """`umamba_rt.models.head_spread` has the same."""
+    variance = linear(opset13.multiply(below, below), weight**2)
+    noise = opset13.multiply(opset13.sqrt(variance), constant(np.array([NOISE])))
+    ratio = opset13.divide(level, opset13.maximum(noise, constant(np.array([LEAST]))))
+    rising = opset13.sigmoid(opset13.multiply(ratio, constant(np.array([LOGISTIC]))))
+    part = opset13.multiply(rising, constant(np.array([1 - LEAK])))
+    return opset13.add(part, constant(np.array([LEAK])))
 
 
 def residual_stage(

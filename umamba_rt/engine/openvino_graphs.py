@@ -20,6 +20,7 @@ from umamba_rt.engine.openvino_blocks import (
     convolution,
     leaky,
     linear,
+    regression_head,
     residual_block,
     residual_stage,
     upsampled,
@@ -151,11 +152,7 @@ def _v2(builder: _Builder, tensors: TensorReader, config: V2Config) -> Node:
     if config.amplitude_features:
         x = opset13.concat([x, builder.input(AMPLITUDE, N_AMPLITUDE)], 1)
         width += N_AMPLITUDE
-    for k, hidden in enumerate((*config.hidden_dims, 1)):
-        part = tensors.part(f"regression_head.{3 * k}")
-        x = linear(x, part.take("weight", hidden, width), part.take("bias", hidden))
-        x, width = (leaky(x) if k < len(config.hidden_dims) else x), hidden
-    return x
+    return regression_head(tensors.part("regression_head"), x, (width, *config.hidden_dims))
 
 
 def _v1(builder: _Builder, tensors: TensorReader, config: V1Config) -> Node:

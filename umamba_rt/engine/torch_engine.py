@@ -11,10 +11,10 @@ from umamba_rt.core.preprocess import ModelInput, Norm
 from umamba_rt.engine.base import about, require
 from umamba_rt.engine.batch_threads import one_torch_thread_each, part_size
 from umamba_rt.engine.fold import folded
+from umamba_rt.engine.output import output_of, width_of
 from umamba_rt.errors import ModelError
 from umamba_rt.models.config import V1Config
-from umamba_rt.models.readout import magnitude_of
-from umamba_rt.models.state import Model
+from umamba_rt.models.state import Model, values_of
 
 
 class TorchEngine:
@@ -40,6 +40,7 @@ class TorchEngine:
         self.in_samples = model.config.in_samples
         self.rate_hz = model.config.sampling_rate
         self._readout = model.config.readout if isinstance(model.config, V1Config) else None
+        self._width = width_of(model.config)
         self._components = model.config.in_channels
         self._model = folded(model)
         self._threads = torch.get_num_threads() if threads is None else threads
@@ -49,7 +50,7 @@ class TorchEngine:
         """Estimate the magnitudes of preprocessed windows; see `Engine.run`."""
         require("samples", batch.samples, (len(batch), self._components, self.in_samples))
         if not len(batch):
-            return self._output(np.zeros((0, self.in_samples), np.float32))
+            return output_of(np.zeros((0, self._width), np.float32), self._readout)
         # Copies: torch warns of arrays that cannot be written to, and 36 kB a window is nothing.
         inputs = [torch.tensor(batch.samples)]
         if self.amplitude_features and batch.amplitude is not None:
@@ -57,18 +58,13 @@ class TorchEngine:
             inputs.append(torch.tensor(batch.amplitude))
         size = part_size(len(batch), self._threads)
         parts = [torch.split(x, size) for x in inputs]
-        return self._output(np.concatenate(list(self._pool.map(self._infer, *parts))))
+        values = np.concatenate(list(self._pool.map(self._infer, *parts)))
+        return output_of(values, self._readout)
 
     def _infer(self, *inputs: torch.Tensor) -> Float32Array:
         with torch.inference_mode():  # a setting of the thread, not of the process
-            values: Float32Array = self._model(*inputs).numpy()
+            values: Float32Array = values_of(self._model, *inputs).numpy()
         return values
-
-    def _output(self, values: Float32Array) -> BatchOutput:
-        """Put what the model returned, (B,) or (B, N), into a `BatchOutput`."""
-        if self._readout is None:
-            return BatchOutput(values if values.ndim == 1 else values[:, 0], None)
-        return BatchOutput(magnitude_of(values, self._readout), values)
 
     def warm_up(self) -> None:
         """Run a window of zeros: compiles the scan or takes it from the cache."""

@@ -18,6 +18,18 @@ Model: TypeAlias = UMambaV1 | UMambaV2
 _LISTED = 20  # of each kind; a file of another architecture would fill pages
 
 
+def values_of(model: Model, *inputs: Tensor) -> Tensor:
+    """What a model in eval mode says of windows, for an engine.
+
+    Returns:
+        V2: shape ``(B, 2)``, see ``UMambaV2.with_spread``. V1: shape ``(B, N)``, its curve.
+    """
+    if isinstance(model, UMambaV2):
+        return model.with_spread(*inputs)
+    curve: Tensor = model(*inputs)
+    return curve
+
+
 def build(config: ModelConfig) -> Model:
     """Make the model of a config, with fresh random weights of torch's global generator."""
     kind = UMambaV1 if isinstance(config, V1Config) else UMambaV2

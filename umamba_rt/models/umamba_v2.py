@@ -14,6 +14,7 @@ from umamba_rt.core.uncertainty import ErrorModel
 from umamba_rt.models.amplitude import given_or_unknown
 from umamba_rt.models.config import Pooling, V2Config
 from umamba_rt.models.encoder import UMambaEncoder
+from umamba_rt.models.head_spread import answer_and_spread
 
 
 class UMambaV2(nn.Module):
@@ -85,11 +86,22 @@ class UMambaV2(nn.Module):
         Returns:
             Shape ``(B,)``, magnitude units.
         """
-        pooled = self.pooling(self.encoder(x)[-1]).squeeze(-1)
+        magnitude: Tensor = self.regression_head(self._features(x, amplitude))
+        return magnitude.squeeze(-1)
+
+    def with_spread(self, x: Tensor, amplitude: Tensor | None = None) -> Tensor:
+        """Estimate as ``forward`` does in eval mode, and tell how far the head's units disagree.
+
+        Returns:
+            Shape ``(B, 2)``: magnitude; see `umamba_rt.models.head_spread`.
+        """
+        return answer_and_spread(self.regression_head, self._features(x, amplitude))
+
+    def _features(self, x: Tensor, amplitude: Tensor | None) -> Tensor:
+        pooled: Tensor = self.pooling(self.encoder(x)[-1]).squeeze(-1)
         if self.config.amplitude_features:
             pooled = torch.cat((pooled, given_or_unknown(amplitude, x)), dim=1)
-        magnitude: Tensor = self.regression_head(pooled)
-        return magnitude.squeeze(-1)
+        return pooled
 
 
 def _head(config: V2Config) -> nn.Sequential:

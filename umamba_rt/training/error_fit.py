@@ -4,17 +4,25 @@ The law is `umamba_rt.core.uncertainty.ErrorModel`. Its weights maximise the lik
 errors under Student's t, whose long tails keep a few mislabelled records from widening everything;
 one factor then settles the scale, half-way between that which puts 68.27 % of the errors within one
 sigma and that which puts 95.45 % within two: their tails are longer than a normal law's.
+
+Windows of one earthquake err alike, and some earthquakes have thirty times as many as others. Each
+weighs one over the root of their number, half-way between one earthquake, one voice and one window,
+one voice. Every window is estimated twice, with its unit and without; the second ones settle the
+factor for an unknown unit alone.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from umamba_rt.core.calibration import COUNTS
+from umamba_rt.core.estimate import BatchOutput
 from umamba_rt.core.uncertainty import N_TERMS, ErrorModel, error_terms
 from umamba_rt.training.evaluate import SECONDS_AFTER_P
 from umamba_rt.training.predict import Predict
@@ -34,7 +42,8 @@ class Errors:
     """What a model got wrong, and what its windows showed.
 
     Attributes:
-        terms: shape ``(n, N_TERMS)``, see ``ErrorModel``.
+        terms: shape ``(n, N_TERMS)``, see ``ErrorModel``; the last tells windows whose unit the
+            model was not given.
         error: shape ``(n,)``, estimate less label; noise's label is 0.
         event: shape ``(n,)``, the earthquake, or the record of noise.
     """
@@ -46,9 +55,29 @@ class Errors:
     def __len__(self) -> int:
         return len(self.error)
 
+    @property
+    def without_unit(self) -> NDArray[np.bool_]:
+        """Shape ``(n,)``: windows that the model took for counts of unknown sensitivity."""
+        without: NDArray[np.bool_] = self.terms[:, -1] > 0
+        return without
+
     def chosen(self, mask: NDArray[np.bool_]) -> Errors:
         """Some of the windows."""
         return Errors(self.terms[mask], self.error[mask], self.event[mask])
+
+
+@dataclass(frozen=True, slots=True)
+class Honesty:
+    """How honest a law is where each sixth of the earthquakes is judged by the law of the others.
+
+    Attributes:
+        windows: how many.
+        within_one, within_two: share of errors within one and two sigma; NaN without any.
+    """
+
+    windows: int
+    within_one: float
+    within_two: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +86,21 @@ class ErrorFit:
 
     Attributes:
         model: fitted to all.
-        windows: how many.
         events: how many earthquakes and records of noise.
-        within_one, within_two: share of errors within one and two sigma where each sixth of the
-            earthquakes is judged by the law of the others.
+        with_unit, without_unit: of windows whose unit the model was given, and was not.
     """
 
     model: ErrorModel
-    windows: int
     events: int
-    within_one: float
-    within_two: float
+    with_unit: Honesty
+    without_unit: Honesty
 
 
 def errors_of(records: Iterable[LabelledRecord], predict: Predict) -> Errors:
-    """Run a model over the windows of records, at all times after P, and over their noise."""
+    """Run a model over the windows of records, at all times after P, and over their noise.
+
+    Where a record has a unit, it is run over them a second time as if it had none.
+    """
     terms: list[Floats] = []
     error: list[Floats] = []
     event: list[str] = []
@@ -79,11 +108,16 @@ def errors_of(records: Iterable[LabelledRecord], predict: Predict) -> Errors:
         windows, labels = _labelled(record)
         if not windows:
             continue
-        magnitude = predict(windows).magnitude
-        samples = np.stack([window.samples for window in windows])
-        terms.append(error_terms(samples, magnitude))
-        error.append(magnitude.astype(np.float64) - labels)
-        event += [record.source_id] * len(windows)
+        given = [windows]
+        if record.unit != "counts":
+            given.append([replace(window, calibration=COUNTS) for window in windows])
+        for cut in given:
+            predicted = predict(cut)
+            output = BatchOutput(predicted.magnitude, None, predicted.spread)
+            samples = np.stack([window.samples for window in cut])
+            terms.append(error_terms(samples, output, [window.calibration for window in cut]))
+            error.append(predicted.magnitude.astype(np.float64) - labels)
+            event += [record.source_id] * len(cut)
     if not event:
         return Errors(np.zeros((0, N_TERMS)), np.zeros(0), np.array([], np.str_))
     return Errors(np.concatenate(terms), np.concatenate(error), np.array(event, np.str_))
@@ -115,29 +149,59 @@ def fit_errors(errors: Errors) -> ErrorFit:
         sigma = np.exp(judged.terms @ _weights(errors.chosen(fold != number)))
         ratio[fold == number] = np.abs(judged.error) / sigma
     model = ErrorModel(tuple(_weights(errors).tolist()))
-    within = [float(np.mean(ratio < sigmas)) for sigmas in (1, 2)]
-    return ErrorFit(model, len(errors), len(events), *within)
+    without = errors.without_unit
+    return ErrorFit(model, len(events), _honesty(ratio[~without]), _honesty(ratio[without]))
+
+
+def _honesty(ratio: Floats) -> Honesty:
+    within = [float(np.mean(ratio < sigmas)) if len(ratio) else math.nan for sigmas in (1, 2)]
+    return Honesty(len(ratio), *within)
 
 
 def _weights(errors: Errors) -> Floats:
-    squares = errors.error**2
+    """The law's; the last is 0 where all windows or none have a unit."""
+    without = errors.without_unit
+    if without.all() or not without.any():
+        return np.append(_law(errors), 0.0)
+    weights = _law(errors.chosen(~without))
+    others = errors.chosen(without)
+    return np.append(weights, _log_scale(others, others.terms[:, :-1] @ weights))
+
+
+def _law(errors: Errors) -> Floats:
+    """The weights of all terms but the last."""
+    squares, terms, weight = errors.error**2, errors.terms[:, :-1], _weight_of_windows(errors)
 
     def cost(weights: Floats) -> tuple[float, Floats]:
-        log_sigma = errors.terms @ weights
+        log_sigma = terms @ weights
         share = squares * np.exp(-2 * log_sigma) / _FREEDOM
-        value = log_sigma.sum() + (_FREEDOM + 1) / 2 * np.log1p(share).sum()
-        slope = errors.terms.T @ (1 - (_FREEDOM + 1) * share / (1 + share))
+        value = weight @ (log_sigma + (_FREEDOM + 1) / 2 * np.log1p(share))
+        slope = terms.T @ (weight * (1 - (_FREEDOM + 1) * share / (1 + share)))
         value += _PENALTY * (weights[1:] ** 2).sum()
         slope[1:] += 2 * _PENALTY * weights[1:]
         return float(value), slope
 
-    start = np.zeros(N_TERMS)
+    start = np.zeros(N_TERMS - 1)
     start[0] = np.log(np.sqrt(squares.mean()) + 1e-6)
     weights = np.asarray(minimize(cost, start, jac=True, method="BFGS").x, np.float64)
-    sigma = np.exp(errors.terms @ weights)
-    ratio = np.abs(errors.error) / sigma
-    weights[0] += np.mean([np.log(np.quantile(ratio, q) / k) for k, q in _NORMAL.items()])
+    weights[0] += _log_scale(errors, terms @ weights)
     return weights
+
+
+def _log_scale(errors: Errors, log_sigma: Floats) -> float:
+    """The logarithm of the factor that makes a law's sigmas honest."""
+    ratio = np.abs(errors.error) / np.exp(log_sigma)
+    order = np.argsort(ratio)
+    reached = np.cumsum(_weight_of_windows(errors)[order])
+    places = {k: np.searchsorted(reached, q * reached[-1]) for k, q in _NORMAL.items()}
+    return float(np.mean([np.log(ratio[order][place] / k) for k, place in places.items()]))
+
+
+def _weight_of_windows(errors: Errors) -> Floats:
+    """One over the root of the number of their earthquake's windows, scaled to a mean of 1."""
+    _, event, count = np.unique(errors.event, return_inverse=True, return_counts=True)
+    weight: Floats = 1.0 / np.sqrt(count[event])
+    return weight / float(weight.mean())
 
 
 def _labelled(record: LabelledRecord) -> tuple[list[CutWindow], Floats]:

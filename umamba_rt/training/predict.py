@@ -23,10 +23,12 @@ class Predicted:
     Attributes:
         magnitude: shape ``(B,)``.
         uncertainty: shape ``(B,)``, one sigma; None where the model states none.
+        spread: shape ``(B,)``, see ``BatchOutput``; None where the engine does not tell.
     """
 
     magnitude: Float32Array
     uncertainty: Float32Array | None = None
+    spread: Float32Array | None = None
 
 
 Predict: TypeAlias = Callable[[Sequence[CutWindow]], Predicted]
@@ -56,7 +58,7 @@ def predict_with(engine: Engine) -> Predict:
         if not windows:
             return Predicted(np.zeros(0, np.float32))
         output = run(engine, windows)
-        return Predicted(output.magnitude, output.uncertainty)
+        return Predicted(output.magnitude, output.uncertainty, output.spread)
 
     return predict
 
