@@ -9,7 +9,7 @@ import pytest
 
 from tests.training.records import record
 from tests.training.seisbench_folders import row, write_folder
-from umamba_rt.errors import ConfigError
+from umamba_rt.errors import ConfigError, UnavailableError
 from umamba_rt.training.recipe import DataRecipe, recipe_of
 from umamba_rt.training.run import chosen, make_trainer
 
@@ -44,3 +44,10 @@ def test_nothing_left_is_an_error_that_names_the_data(tmp_path: Path) -> None:
     data = {"real": [str(folder)], "real_share": 1.0, "leave_out": ["a"]}
     with pytest.raises(ConfigError, match=r"data\.real"):
         make_trainer(recipe_of({"data": data}, where="test"), tmp_path / "out", tmp_path / "pools")
+
+
+def test_a_folder_that_cannot_be_made_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    tree = {"data": {"real": ["nowhere"], "real_share": 1.0}}
+    with pytest.raises(UnavailableError, match="file"):
+        make_trainer(recipe_of(tree, where="test"), tmp_path / "file" / "out", tmp_path)

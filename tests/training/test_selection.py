@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
 from tests.training.records import record
 from umamba_rt.core.estimate import Float32Array
 from umamba_rt.core.preprocess import ModelInput
+from umamba_rt.errors import ConfigError
 from umamba_rt.training.selection import SECONDS_AFTER_P, DevSet
 
 RECORDS = [
@@ -42,3 +45,9 @@ def test_noise_before_p_that_reads_above_two_is_false() -> None:
 def test_without_noise_nothing_is_false() -> None:
     dev = DevSet([record(p_sample=1000.0)], norm="std", amplitude=False)
     assert dev.error(constant(5.0)).false_share == 0.0  # type: ignore[arg-type]
+
+
+def test_without_a_window_there_is_nothing_to_choose_by() -> None:
+    for records in ([], [record(p_sample=0.0)], [record(p_sample=math.nan)]):
+        with pytest.raises(ConfigError, match="no window of the dev split"):
+            DevSet(records, norm="std", amplitude=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ import torch
 
 from tests.training.records import record
 from umamba_rt.core.estimate import ModelName
-from umamba_rt.errors import CheckpointError
+from umamba_rt.errors import CheckpointError, ConfigError
 from umamba_rt.models.config import CONFIGS
 from umamba_rt.models.loading import load, load_checkpoint
 from umamba_rt.training.log_plot import plot_log, read_log
@@ -177,3 +178,16 @@ def test_the_log_can_be_drawn(tmp_path: Path) -> None:
     picture = plot_log(tmp_path).read_bytes()
     assert picture.startswith(b"\x89PNG")
     assert np.isfinite([line["train_loss"] for line in lines]).all()
+
+
+def test_a_run_that_loses_its_numbers_says_so_and_keeps_the_epoch_before(tmp_path: Path) -> None:
+    one = trainer(tmp_path, recipe(epochs=3))
+
+    def spoil(_: object) -> None:
+        with torch.no_grad():
+            next(one._model.parameters()).fill_(math.nan)
+
+    with pytest.raises(ConfigError, match=r"fit\.learning_rate.*epoch 2"):
+        one.run(spoil, lambda _: None)
+    assert [line["epoch"] for line in read_log(tmp_path)] == [1]
+    assert trainer(tmp_path, recipe(epochs=3)).epoch == 1

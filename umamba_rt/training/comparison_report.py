@@ -12,6 +12,7 @@ import numpy as np
 
 from umamba_rt.training.comparison import ADDED_NOISE_DB, RunResult, result_of
 from umamba_rt.training.comparison_plan import PlannedRun
+from umamba_rt.training.folder import make_folder
 from umamba_rt.training.record import LabelledRecord
 
 
@@ -34,7 +35,7 @@ def compare_and_write(
     Raises:
         UmambaRtError: see `umamba_rt.training.run.make_trainer`.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     results: list[RunResult] = []
     for planned in plan:
         results.append(result_of(planned, records, folder, cache, tell))

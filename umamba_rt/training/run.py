@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from umamba_rt.training.folder import make_folder
 from umamba_rt.training.recipe import DataRecipe, Recipe
 from umamba_rt.training.record import LabelledRecord
 from umamba_rt.training.sampler import Sampler
@@ -28,7 +29,7 @@ def make_trainer(recipe: Recipe, folder: Path, cache: Path, *, workers: int = 0)
         ConfigError: a data set is not usable.
         CheckpointError: see `Trainer`.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     train = chosen(records_of(recipe.data.real, "train"), recipe.data)
     dev = chosen(records_of(recipe.data.real, "dev"), recipe.data)
     synthetic: Sequence[LabelledRecord] = ()

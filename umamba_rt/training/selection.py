@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from umamba_rt.core.estimate import Float32Array
 from umamba_rt.core.preprocess import ModelInput, Norm, prepare
+from umamba_rt.errors import ConfigError, ConfigProblem
 from umamba_rt.training.record import LabelledRecord
 from umamba_rt.training.windows import CutWindow, cut_noise, cut_window
 
@@ -43,7 +44,11 @@ class _Part:
 
 
 class DevSet:
-    """The dev split's windows, prepared once."""
+    """The dev split's windows, prepared once.
+
+    Raises:
+        ConfigError: there is none.
+    """
 
     def __init__(self, records: Sequence[LabelledRecord], *, norm: Norm, amplitude: bool) -> None:
         earthquakes = [record for record in records if not record.is_noise]
@@ -51,6 +56,9 @@ class DevSet:
         self._parts = []
         for seconds in SECONDS_AFTER_P:
             cut = [(r, w) for r in earthquakes if (w := cut_window(r, seconds)) is not None]
+            if not cut:
+                found = f"no window of the dev split that ends {seconds:g} s after P"
+                raise ConfigError("recipe", (ConfigProblem("data.real", found, "one at least"),))
             self._parts.append(
                 _Part(
                     _prepared([window for _, window in cut], norm, amplitude=amplitude),

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from umamba_rt.core.estimate import Float32Array
 from umamba_rt.core.preprocess import ModelInput
-from umamba_rt.errors import CheckpointError, UnavailableError
+from umamba_rt.errors import CheckpointError, ConfigError, ConfigProblem, UnavailableError
 from umamba_rt.models.checkpoint import save
 from umamba_rt.models.config import V1Config
 from umamba_rt.models.facts import CheckpointFacts, Preprocessing, training_text
@@ -111,9 +111,14 @@ class Trainer:
 
         Raises:
             UnavailableError: the folder cannot be written.
+            ConfigError: the loss is no number any more; the epoch before it is kept.
         """
         while not self._has_ended():
             log = self._one_epoch(on_step)
+            if not math.isfinite(log.train_loss + log.dev.score):
+                found = f"{log.learning_rate:g}, with which epoch {log.epoch} loses all numbers"
+                problem = ConfigProblem("fit.learning_rate", found, "a smaller one, or sound data")
+                raise ConfigError("recipe", (problem,))
             self._write(log)
             on_epoch(log)
 
