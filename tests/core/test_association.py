@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 from obspy.geodetics import gps2dist_azimuth
 
-from umamba_rt.core.association import DEPTH_KM, Arrival, Place, Source, _p_s, find_source, relocate
+from umamba_rt.core.association import (
+    DEPTH_KM,
+    Arrival,
+    Place,
+    Source,
+    find_source,
+    relocate,
+    travel_p_s,
+)
 from umamba_rt.core.timebase import NS_PER_S
 from umamba_rt.core.travel_time import first_p_s
 
@@ -97,7 +105,7 @@ def test_travel_times_are_interpolated_between_whole_kilometres() -> None:
     tabled = [first_p_s(float(km), DEPTH_KM) for km in range(1001)]
     distances_km = np.random.default_rng(0).uniform(0, 1200, 500)
     expected = np.interp(distances_km, np.arange(1001), tabled)
-    np.testing.assert_allclose(_p_s(distances_km), expected, rtol=1e-12)
+    np.testing.assert_allclose(travel_p_s(distances_km), expected, rtol=1e-12)
 
 
 def test_too_few_stations_are_none() -> None:

@@ -18,6 +18,7 @@ Float64Array: TypeAlias = NDArray[np.float64]
 
 DEPTH_KM = 8.0
 KM_PER_DEG = 111.19
+S_OVER_P = math.sqrt(3.0)
 # 10 km at a reach of 150 km: at 6 km/s a source is at most 1.2 s off the nearest node.
 _NODES_A_REACH = 15
 _FINER = 5
@@ -63,12 +64,12 @@ class Source:
 
     def p_ns(self, place: Place) -> int:
         """When P should arrive at a place, ns since 1970 UTC."""
-        return self.origin_ns + round(float(_p_s(self.distance_km(place))) * NS_PER_S)
+        return self.origin_ns + round(float(travel_p_s(self.distance_km(place))) * NS_PER_S)
 
     def s_ns(self, place: Place) -> int:
         """When S should: P's travel time times the square root of three."""
         return self.origin_ns + round(
-            math.sqrt(3.0) * float(_p_s(self.distance_km(place))) * NS_PER_S
+            S_OVER_P * float(travel_p_s(self.distance_km(place))) * NS_PER_S
         )
 
     def distance_km(self, place: Place) -> float:
@@ -126,7 +127,7 @@ def find_source(
         centre = around[best]
     if counts[best] < min_stations:
         return None
-    origins_s = onsets_s - _p_s(np.hypot(*(sites - centre).T))
+    origins_s = onsets_s - travel_p_s(np.hypot(*(sites - centre).T))
     off_s = np.abs(origins_s - origins_s[reference])
     members = [
         min(np.flatnonzero(owner == station), key=lambda index: (off_s[index], index))
@@ -150,7 +151,7 @@ def relocate(source: Source, arrivals: Sequence[Arrival], reach_km: float) -> So
     onsets_s = _seconds([onset_ns for _, onset_ns in known], source.origin_ns)
     step_km = reach_km / _NODES_A_REACH / _FINER
     nodes = _disk() * step_km
-    origins_s = onsets_s - _p_s(np.hypot(*(sites[None] - nodes[:, None]).T).T)
+    origins_s = onsets_s - travel_p_s(np.hypot(*(sites[None] - nodes[:, None]).T).T)
     medians_s = np.median(origins_s, axis=1)
     sums = np.abs(origins_s - medians_s[:, None]).sum(axis=1)
     best = int(np.argmin(sums))
@@ -167,7 +168,7 @@ def _misfits(
 ) -> Float64Array:
     """Shape ``(nodes, stations)``: how far each station's best origin time is off, s."""
     offsets = sites[None] - nodes[:, None]
-    origins_s = onsets_s - _p_s(np.hypot(offsets[..., 0], offsets[..., 1]))
+    origins_s = onsets_s - travel_p_s(np.hypot(offsets[..., 0], offsets[..., 1]))
     off_s = np.abs(origins_s - origins_s[:, reference : reference + 1])
     order = np.argsort(owner, kind="stable")
     begins = np.flatnonzero(np.diff(owner[order], prepend=-1))
@@ -235,7 +236,7 @@ def _table_s() -> tuple[Float64Array, Float64Array]:
     return table, np.diff(table, append=table[-1])
 
 
-def _p_s(distance_km: Float64Array | float) -> Float64Array:
+def travel_p_s(distance_km: Float64Array | float) -> Float64Array:
     """P's travel time, s, by a table of whole kilometres; that of 1,000 km beyond.
 
     By index: ``np.interp`` looks for its place anew, and took half the time of a search.
