@@ -22,6 +22,7 @@ from umamba_rt.core.estimate import BatchOutput, ModelIdentity
 from umamba_rt.core.ids import GroupId, SourceId
 from umamba_rt.core.inventory import EMPTY, ChannelEpoch, Inventory
 from umamba_rt.core.quality import Quality
+from umamba_rt.core.rise import BIN, BINS_PER_S, Rises
 from umamba_rt.core.segment import Segment
 from umamba_rt.core.timebase import NS_PER_S, nearest_index
 from umamba_rt.core.trigger import TriggerSpan
@@ -103,6 +104,53 @@ def test_an_earthquake_is_told_by_each_station_and_by_the_network() -> None:
     assert fourth < network[0].window_end <= fourth[:17] + f"{int(fourth[17:19]) + 2}"
 
 
+def hidden_estimates() -> list[Magnitude]:
+    """An earthquake that no trigger sees: all stations rise by a factor of six at P and S."""
+    source, rng = Source(EPICENTRE, ORIGIN_NS), np.random.default_rng(0)
+    moments = {
+        name: tuple(nearest_index(ns) // BIN for ns in (source.p_ns(place), source.s_ns(place)))
+        for name, place in STATIONS.items()
+    }
+    messages = []
+    for second in range(-30, 75):
+        for name, (p, s) in moments.items():
+            message = estimate(name, ORIGIN_NS + second * NS_PER_S, None)
+            first = nearest_index(ORIGIN_NS + (second - 2) * NS_PER_S) // BIN
+            noise = rng.exponential(0.1, (2, BINS_PER_S))
+            rows = [
+                tuple(min(1.0, v + 0.8 * (first + k == at)) for k, v in enumerate(row.tolist()))
+                for row, at in zip(noise, (p, s), strict=True)
+            ]
+            messages.append(replace(message, rises=Rises(first, rows[0], rows[1])))
+    return messages
+
+
+def test_an_earthquake_that_no_trigger_sees_is_told_by_the_network_alone() -> None:
+    told = taken(hidden_estimates())
+    opened, closed = network_of(told)
+    assert len(told) == 2
+    assert (opened.state, closed.state) == ("open", "closed")
+    assert opened.origin_time is not None
+    assert opened.origin_time.startswith("2019-07-04T17:33:4")
+    assert opened.n_stations >= 8
+    assert "2019-07-04T17:34:15" <= opened.window_end <= "2019-07-04T17:34:25"
+    assert all(share.onset < opened.window_end for share in opened.stations)
+
+
+def test_a_hidden_earthquake_is_the_same_in_another_order() -> None:
+    straight = hidden_estimates()
+    known, rest = straight[: len(STATIONS)], straight[len(STATIONS) :]
+    late = {name: number % 3 for number, name in enumerate(STATIONS)}
+    mixed = sorted(
+        enumerate(rest),
+        key=lambda pair: (
+            pair[0] // len(STATIONS) + late[f"XX_{pair[1].station.station}"],
+            pair[0],
+        ),
+    )
+    assert taken(known + [one for _, one in mixed]) == taken(straight) != []
+
+
 def test_packets_that_come_in_another_order_change_no_network_event() -> None:
     straight, rng = list(estimates()), random.Random(0)
     known, rest = straight[: len(STATIONS)], straight[len(STATIONS) :]
@@ -177,7 +225,8 @@ def test_a_replay_writes_the_same_events_each_time() -> None:
     records = [r for n, name in enumerate(("A", "B", "C")) for r in bursts(f"XX_{name}", 45.5 + n)]
     records.sort(key=lambda record: (record.end_ns, str(record.source_id)))
     engines = [load_engine(None, name="v2", engine="torch")]
-    config = replace(Config(), events=EventsConfig(min_stations=3))
+    # An untrained model's magnitudes are anything.
+    config = replace(Config(), events=EventsConfig(min_stations=3, min_magnitude=-5.0))
 
     def run() -> list[dict[str, Any]]:
         output, events_output = io.BytesIO(), io.BytesIO()
@@ -208,6 +257,14 @@ def test_events_that_are_off_flag_nothing() -> None:
     config = replace(Config(), events=EventsConfig(enabled=False))
     assert config.pipeline.trigger is None
     assert Config().pipeline.trigger is not None
+
+
+def test_windows_are_scanned_unless_that_is_off() -> None:
+    assert Config().pipeline.scan
+    assert not replace(Config(), events=EventsConfig(scan=False)).pipeline.scan
+    config = EventsConfig(scan_score=5.0, min_stations=7, scan_magnitude=2.5, min_magnitude=0.5)
+    assert (config.scan_rules.score, config.scan_rules.min_stations) == (5.0, 7)
+    assert (config.network.hidden_magnitude, config.network.min_magnitude) == (2.5, 0.5)
 
 
 def test_keys_that_contradict_each_other_are_told() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from umamba_rt.config.events import EventsConfig
@@ -13,6 +14,9 @@ from umamba_rt.core.forming import by_onset
 from umamba_rt.core.ids import GroupId, SourceId
 from umamba_rt.core.inventory import Inventory
 from umamba_rt.core.network_event import NetworkEvent
+from umamba_rt.core.recent_readings import RecentReadings
+from umamba_rt.core.rise import Rises
+from umamba_rt.core.source_scan import SourceScan
 from umamba_rt.core.station_event import Reading, StationEvent, StationEvents
 from umamba_rt.core.tick_order import TickOrder
 from umamba_rt.core.timebase import NS_PER_S, nearest_index, parse_rfc3339
@@ -30,6 +34,15 @@ Send: TypeAlias = Callable[[Magnitude, int], int]
 
 # A station whose latest window is older than this is not expected to see an earthquake.
 _WORKING_NS = 60 * NS_PER_S
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A window's reading, and what follows from it at its own station."""
+
+    reading: Reading
+    revisions: list[StationEvent]
+    rises: Rises | None
 
 
 class Events:
@@ -57,8 +70,10 @@ class Events:
         self._sensors: dict[GroupId, StationEvents] = {}
         self._latest_ns: dict[GroupId, int] = {}
         self._places: dict[GroupId, Place | None] = {}
-        self._order: TickOrder[list[StationEvent]] = TickOrder(round(config.wait_s * NS_PER_S))
+        self._order: TickOrder[_Read] = TickOrder(round(config.wait_s * NS_PER_S))
         self._network = Coincidence(config.network, self._place_of, self._working)
+        self._scan = SourceScan(config.scan_rules, self._place_of)
+        self._readings = RecentReadings()
 
     def take(self, message: Magnitude) -> Iterator[EventMessage]:
         """Take an estimate.
@@ -77,7 +92,8 @@ class Events:
         revisions = sensor.read(reading)
         for event in revisions:
             yield station_event_message(event, message.model)
-        for moment_ns, ready in self._order.put(reading.group, reading.end_ns, revisions):
+        read = _Read(reading, revisions, message.rises)
+        for moment_ns, ready in self._order.put(reading.group, reading.end_ns, read):
             yield from self._tell(moment_ns, ready)
 
     def finish(self) -> Iterator[EventMessage]:
@@ -101,13 +117,17 @@ class Events:
 
         return send_and_follow
 
-    def _tell(
-        self, moment_ns: int, ready: list[list[StationEvent]]
-    ) -> Iterator[NetworkEventMessage]:
+    def _tell(self, moment_ns: int, ready: list[_Read]) -> Iterator[NetworkEventMessage]:
         assert self._identity is not None
         # By their onsets, not their names: a moment may bring 30 s of them, behind a gap.
-        for event in sorted((e for revisions in ready for e in revisions), key=by_onset):
+        for event in sorted((e for read in ready for e in read.revisions), key=by_onset):
             self._network.accept(event)
+        for read in ready:
+            self._readings.note(read.reading)
+        rises = [(read.reading.group, read.rises) for read in ready if read.rises is not None]
+        for hidden in self._scan.take(rises):
+            members = self._readings.members(hidden, self._place_of)
+            self._network.reveal(hidden, members, moment_ns)
         told: list[NetworkEvent] = self._network.tell(moment_ns)
         for one in told:
             yield network_event_message(one, self._identity)

@@ -12,6 +12,7 @@ from umamba_rt.core.association import Place, Source
 from umamba_rt.core.coincidence import Coincidence, NetworkRules
 from umamba_rt.core.ids import GroupId
 from umamba_rt.core.network_event import NetworkEvent
+from umamba_rt.core.source_scan import Hidden
 from umamba_rt.core.station_event import StationEvent
 from umamba_rt.core.timebase import NS_PER_S
 
@@ -197,3 +198,91 @@ def test_what_nothing_explains_is_forgotten() -> None:
         coincidence.accept(event(GROUPS["XX_0"], ORIGIN_NS + number * NS_PER_S))
         coincidence.tell(ORIGIN_NS + number * NS_PER_S)
     assert len(coincidence._loose) <= 61
+
+
+def hidden(after_s: float = 0.0) -> Hidden:
+    return Hidden(Source(EPICENTRE, ORIGIN_NS + round(after_s * NS_PER_S)), (), 7.0)
+
+
+def members(after_s: float = 0.0, magnitude: float = 3.0) -> dict[GroupId, StationEvent]:
+    return {
+        one.group: replace(one, state="closed") for one in earthquake(after_s, EPICENTRE, magnitude)
+    }
+
+
+LATER_NS = ORIGIN_NS + 35 * NS_PER_S
+
+
+def test_an_earthquake_of_the_stack_alone_is_told_and_closes() -> None:
+    coincidence = Network().coincidence
+    coincidence.reveal(hidden(), members(), LATER_NS)
+    (opened,) = coincidence.tell(LATER_NS)
+    assert (opened.state, opened.revision, len(opened.stations)) == ("open", 0, 10)
+    assert opened.source == hidden().source
+    assert opened.end_ns == LATER_NS
+    assert opened.magnitude == pytest.approx(3.0)
+    (closed,) = coincidence.tell(ORIGIN_NS + 61 * NS_PER_S)
+    assert (closed.event_id, closed.state) == (opened.event_id, "closed")
+
+
+@pytest.mark.parametrize(("after_s", "events"), [(0.0, 1), (2.4, 1), (-2.4, 1), (2.8, 2)])
+def test_the_stack_tells_no_known_earthquake_again(after_s: float, events: int) -> None:
+    network = Network().take(earthquake())
+    network.coincidence.reveal(hidden(after_s), members(after_s), LATER_NS)
+    network.told += network.coincidence.tell(LATER_NS)
+    network.coincidence.reveal(hidden(after_s), members(after_s), LATER_NS)
+    network.told += network.coincidence.tell(LATER_NS)
+    assert len(network.last) == events
+
+
+def test_the_stack_alone_tells_no_small_earthquake_and_none_of_few_stations() -> None:
+    coincidence = Network().coincidence
+    coincidence.reveal(hidden(), members(magnitude=1.9), LATER_NS)
+    coincidence.reveal(hidden(), dict(list(members().items())[:3]), LATER_NS)
+    assert coincidence.tell(LATER_NS) == []
+    coincidence.reveal(hidden(), dict(list(members().items())[:4]), LATER_NS)
+    assert len(coincidence.tell(LATER_NS)) == 1
+
+
+def test_what_a_trigger_saw_of_it_stands_for_its_station() -> None:
+    seen, other = earthquake(magnitude=3.4)[:2]
+    other = replace(other, onset_ns=other.onset_ns + NS_PER_S)  # no P of it
+    stranger = event(GroupId("ZZ", "NEW", "", "HH"), seen.onset_ns)
+    network = Network().take([seen, other, stranger])
+    network.coincidence.reveal(hidden(), members(), LATER_NS)
+    (told,) = network.coincidence.tell(LATER_NS)
+    assert [share.event for share in told.stations if share.event.group == seen.group] == [seen]
+    assert other not in [share.event for share in told.stations]
+    grown = replace(seen, revision=3, magnitude=3.6)
+    network.coincidence.accept(grown)
+    (told,) = network.coincidence.tell(LATER_NS)
+    assert grown in [share.event for share in told.stations]
+
+
+def test_nothing_is_told_of_an_event_before_it_is_large_enough() -> None:
+    rules = replace(RULES, min_magnitude=2.0)
+    network = Network(rules).take(earthquake(magnitude=1.0))
+    assert network.told == []
+    for one in earthquake(magnitude=2.5):
+        network.coincidence.accept(replace(one, revision=1))
+    (told,) = network.coincidence.tell(ORIGIN_NS + 20 * NS_PER_S)
+    assert (told.state, told.revision, len(told.stations)) == ("open", 0, 10)
+    for one in earthquake(magnitude=1.0):  # and from then on whatever becomes of it
+        network.coincidence.accept(replace(one, revision=2))
+    (told,) = network.coincidence.tell(ORIGIN_NS + 21 * NS_PER_S)
+    assert (told.state, told.revision) == ("updated", 1)
+    assert told.magnitude == pytest.approx(1.0)
+
+
+def test_an_event_that_stayed_small_is_never_told() -> None:
+    network = Network(replace(RULES, min_magnitude=2.0)).take(earthquake(magnitude=1.0))
+    for second in (30, 61, 62, 100):
+        assert network.coincidence.tell(ORIGIN_NS + second * NS_PER_S) == []
+    network.coincidence.accept(replace(earthquake()[0], revision=9, magnitude=9.0))
+    assert network.coincidence.tell(ORIGIN_NS + 101 * NS_PER_S) == []
+
+
+def test_where_no_station_has_a_place_the_stack_finds_an_event_unknown() -> None:
+    network = Network(placed=False).take(earthquake())
+    network.coincidence.reveal(hidden(), members(), LATER_NS)
+    assert len({one.event_id for one in network.coincidence.tell(LATER_NS)}) <= 1

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import msgspec
 import pytest
 
-from umamba_rt.wire.envelope import Envelope, Format, Numbering, encode
+from umamba_rt.wire.envelope import NOT_SENT, Envelope, Format, Numbering, encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,7 @@ class Note:
     schema: ClassVar[str] = "umamba-rt/note/1"
     text: str | None
     author: str | None = None
+    aside: str | None = field(default=None, metadata=NOT_SENT)
 
     @property
     def topic(self) -> str:
@@ -53,3 +54,9 @@ def test_none_is_left_out_where_it_is_the_default_and_null_elsewhere(form: Forma
         "text": None,
     }
     assert decode(encode(Note("a", "b"), Envelope("s", 7, 3, 0), form))["author"] == "b"
+
+
+@pytest.mark.parametrize("form", ["json", "msgpack"])
+def test_what_is_for_this_process_alone_is_not_sent(form: Format) -> None:
+    envelope = Envelope("s", 7, 3, 0)
+    assert encode(Note("a", aside="x"), envelope, form) == encode(Note("a"), envelope, form)

@@ -7,6 +7,7 @@ from typing import Literal
 
 from umamba_rt.config.table import key, show
 from umamba_rt.core.coincidence import NetworkRules
+from umamba_rt.core.source_scan import ScanRules
 from umamba_rt.core.sta_lta import StaLtaRules
 from umamba_rt.core.station_event import EventRules
 from umamba_rt.core.timebase import NS_PER_S, RATE_HZ
@@ -70,6 +71,28 @@ class EventsConfig:
     close_after_s: float = key(
         "after the origin, when a network event is closed", 60.0, low=5, high=600
     )
+    min_magnitude: float = key(
+        "a network event is told of from when its magnitude reaches this. A dense network may\n"
+        "want smaller ones",
+        1.5,
+        low=-5,
+        high=10,
+    )
+    scan: bool = key(
+        "stack the stations' rises of power along travel times, too: it finds earthquakes in the\n"
+        "coda of others, half a minute late. For stations within some 80 km of each other",
+        True,
+    )
+    scan_score: float = key(
+        "how far a stack must stand out, in standard deviations. Lower: more earthquakes, more\n"
+        "that no catalogue knows",
+        6.25,
+        low=4,
+        high=100,
+    )
+    scan_magnitude: float = key(
+        "smallest earthquake that the stack alone shows and that is told of", 2.0, low=-5, high=10
+    )
     wait_s: float = key(
         "stations that lag by up to this are waited for, so that the order of packets changes no\n"
         "network event; one that lags by more joins when it comes",
@@ -103,7 +126,14 @@ class EventsConfig:
             apart_s=self.apart_s,
             window_s=self.window_s,
             close_after_s=self.close_after_s,
+            min_magnitude=self.min_magnitude,
+            hidden_magnitude=self.scan_magnitude,
         )
+
+    @property
+    def scan_rules(self) -> ScanRules:
+        """The stack's part."""
+        return ScanRules(min_stations=self.min_stations, score=self.scan_score)
 
 
 def event_contradictions(events: EventsConfig) -> list[ConfigProblem]:

@@ -64,4 +64,5 @@ class Config:
             ),
             preference=Preference(stations.serve, stations.prefer, stations.serve_all),
             trigger=self.events.trigger(window.length_s),
+            scan=self.events.scan,
         )

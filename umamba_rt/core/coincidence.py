@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 from umamba_rt.core.association import Arrival, Place, Source, find_source, relocate
 from umamba_rt.core.forming import Forming, PlaceOf, arrivals_of, by_onset
+from umamba_rt.core.ids import GroupId
 from umamba_rt.core.network_event import NetworkEvent
-from umamba_rt.core.station_event import EventState, StationEvent, second_of
+from umamba_rt.core.network_magnitude import combine, weight_of
+from umamba_rt.core.source_scan import Hidden
+from umamba_rt.core.station_event import StationEvent, second_of
 from umamba_rt.core.timebase import NS_PER_S
 
 # Station events that nothing explains are kept for as long as P takes through a network, and more.
@@ -37,6 +40,9 @@ class NetworkRules:
         apart_s: a source whose origin lies closer to another's is taken for the same one.
         window_s: of stations without coordinates: from the first onset to the last.
         close_after_s: after the origin, when an event is closed.
+        min_magnitude: nothing is told of an event before it reaches this.
+        hidden_magnitude: of an earthquake that the stack alone shows, least.
+        hidden_apart_s: one whose P fits an event's onsets to this is that event.
     """
 
     min_stations: int = 6
@@ -51,6 +57,9 @@ class NetworkRules:
     apart_s: float = 1.5
     window_s: float = 20.0
     close_after_s: float = 60.0
+    min_magnitude: float = 1.5
+    hidden_magnitude: float = 2.0
+    hidden_apart_s: float = 2.5
 
 
 class Coincidence:
@@ -90,20 +99,48 @@ class Coincidence:
             self._loose[event.event_id] = event
             self._find(event)
 
+    def reveal(self, hidden: Hidden, members: Mapping[GroupId, StationEvent], now_ns: int) -> None:
+        """Open an event that the stack over the stations shows, unless it is known.
+
+        Args:
+            hidden: what the stack shows.
+            members: what each station's windows say of it. Where a station's trigger saw its P
+                and nothing explained that until now, the event of the trigger stands.
+            now_ns: data time, as for ``tell``.
+        """
+        late_s = [forming.late_s(hidden.source, self._place_of) for forming in self._events]
+        if any(late is not None and abs(late) <= self._rules.hidden_apart_s for late in late_s):
+            return
+        chosen = dict(members)
+        for event in self._loose.values():
+            place = self._place_of(event.group, event.onset_ns)
+            if place is not None and event.group in chosen:
+                off_ns = event.onset_ns - hidden.source.p_ns(place)
+                if abs(off_ns) <= self._rules.tolerance_s * NS_PER_S:
+                    chosen[event.group] = event
+        if len(chosen) < self._rules.min_stations:
+            return
+        found = list(chosen.values())
+        magnitude = combine([m.magnitude for m in found], [weight_of(m, None) for m in found])
+        if magnitude.magnitude >= self._rules.hidden_magnitude:
+            self._begin(hidden.source, found).found_ns = now_ns
+
     def tell(self, now_ns: int) -> list[NetworkEvent]:
         """The revisions that are due.
 
         Args:
             now_ns: data time: the end of the windows that were taken in, ns since 1970 UTC.
         """
-        told = []
+        told: list[NetworkEvent] = []
         for forming in self._events:
             if forming.is_closed:
                 continue
             due = now_ns - forming.origin_ns >= self._rules.close_after_s * NS_PER_S
             if forming.changed or due:
-                state: EventState = "closed" if due else "updated" if forming.latest else "open"
-                told.append(forming.tell(state, self._place_of))
+                one = forming.tell(
+                    due=due, min_magnitude=self._rules.min_magnitude, place_of=self._place_of
+                )
+                told += [] if one is None else [one]
         self._forget(now_ns)
         return told
 
@@ -223,7 +260,7 @@ class Coincidence:
         }
         return len(heard) >= self._rules.min_share * len(near | heard)
 
-    def _begin(self, source: Source | None, members: list[StationEvent]) -> None:
+    def _begin(self, source: Source | None, members: list[StationEvent]) -> Forming:
         members = sorted(members, key=by_onset)
         first = members[0]
         name = f"{second_of(first.onset_ns)}-{first.group.station_id}"
@@ -236,6 +273,7 @@ class Coincidence:
             if self._off_p_s(forming, other, place) is not None:
                 self._join(forming, other)
                 del self._loose[other.event_id]
+        return forming
 
     def _forget(self, now_ns: int) -> None:
         self._events = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from statistics import median
 from typing import TypeAlias
 
 from umamba_rt.core.association import Arrival, Place, Source
@@ -26,6 +27,8 @@ class Forming:
         members: the latest revision of each sensor's event.
         latest: the latest revision that was told.
         changed: something came since.
+        is_over: its time is up, and nothing of it was told.
+        found_ns: end of the windows that it was found by, where not by its members' onsets.
     """
 
     event_id: str
@@ -33,6 +36,8 @@ class Forming:
     members: dict[GroupId, StationEvent]
     latest: NetworkEvent | None = None
     changed: bool = True
+    is_over: bool = False
+    found_ns: int = 0
 
     @property
     def first_ns(self) -> int:
@@ -46,8 +51,8 @@ class Forming:
 
     @property
     def is_closed(self) -> bool:
-        """Whether its last revision was told."""
-        return self.latest is not None and self.latest.state == "closed"
+        """Whether its last revision was told, or none ever will be."""
+        return self.is_over or (self.latest is not None and self.latest.state == "closed")
 
     def take_revision(self, event: StationEvent) -> bool:
         """Take a later revision of one of its members; False where it is none."""
@@ -70,8 +75,29 @@ class Forming:
             for group, member in self.members.items()
         )
 
-    def tell(self, state: EventState, place_of: PlaceOf) -> NetworkEvent:
-        """Its next revision; of several sensors of a station the one that weighs most."""
+    def tell(self, *, due: bool, min_magnitude: float, place_of: PlaceOf) -> NetworkEvent | None:
+        """Its next revision; of several sensors of a station the one that weighs most.
+
+        Args:
+            due: to be closed.
+            min_magnitude: before it reaches this, nothing is told of it.
+            place_of: coordinates of a sensor at a time.
+        """
+        self.changed = False
+        one = self._revision("closed" if due else "updated" if self.latest else "open", place_of)
+        if self.latest is None and one.magnitude < min_magnitude:
+            self.is_over = due
+            return None
+        self.latest = one
+        return one
+
+    def late_s(self, source: Source, place_of: PlaceOf) -> float | None:
+        """How much later its onsets are than P of a source, median, s; None without places."""
+        arrivals = arrivals_of(self.members.values(), place_of)
+        late = [(a.onset_ns - source.p_ns(a.place)) / NS_PER_S for a in arrivals if a.place]
+        return median(late) if late else None
+
+    def _revision(self, state: EventState, place_of: PlaceOf) -> NetworkEvent:
         best: dict[str, tuple[float, StationEvent, float | None]] = {}
         for member in sorted(self.members.values(), key=by_onset):
             place = place_of(member.group, member.onset_ns)
@@ -81,19 +107,17 @@ class Forming:
                 best[station] = weight, member, distance_km
         mean = combine([m.magnitude for _, m, _ in best.values()], [w for w, _, _ in best.values()])
         shares = zip(best.values(), mean.weights, strict=True)
-        self.latest = NetworkEvent(
+        return NetworkEvent(
             event_id=self.event_id,
             state=state,
             revision=0 if self.latest is None else self.latest.revision + 1,
-            end_ns=max(member.end_ns for member in self.members.values()),
+            end_ns=max(self.found_ns, *(member.end_ns for member in self.members.values())),
             source=self.source,
             magnitude=mean.magnitude,
             uncertainty=mean.uncertainty,
             spread=mean.spread,
             stations=tuple(Contribution(m, share, km) for (_, m, km), share in shares),
         )
-        self.changed = False
-        return self.latest
 
 
 def arrivals_of(events: Iterable[StationEvent], place_of: PlaceOf) -> Iterator[Arrival]:

@@ -44,6 +44,7 @@ class PipelineSettings:
         resend_late: see ``SensorRules``.
         preference: which of a station's sensors are served.
         trigger: when a window is flagged as holding an event; None: it is not looked at.
+        scan: tell the rises of each window, too, for a stack over stations.
     """
 
     length_s: float = 30.0
@@ -61,6 +62,7 @@ class PipelineSettings:
     resend_late: bool = False
     preference: Preference = SERVE_ALL
     trigger: TriggerRules | None = None
+    scan: bool = False
 
     @property
     def rules(self) -> WindowRules:
@@ -113,7 +115,7 @@ class Pipeline:
         self._sensors: dict[GroupId, Sensor] = {}
         self._resumed: dict[GroupId, int] = {}
         self._rosters: dict[tuple[str, ...], Roster] = {}
-        self.triggers = TriggerBank(settings.trigger)
+        self.triggers = TriggerBank(settings.trigger, settings.rules.hop if settings.scan else None)
         self.counts: Counter[Reason] = Counter()
 
     @property

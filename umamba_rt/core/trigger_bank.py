@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from umamba_rt.core.ids import GroupId
+from umamba_rt.core.rise import RiseBands, rises_of
 from umamba_rt.core.timebase import RATE_HZ
 from umamba_rt.core.trigger import Trigger, TriggerRules, TriggerSpan, TriggerState
 from umamba_rt.core.window import Window
@@ -38,8 +39,15 @@ class TriggerBank:
     is cut, and behind a gap that withholds windows not before the first whole one.
     """
 
-    def __init__(self, rules: TriggerRules | None) -> None:
+    def __init__(self, rules: TriggerRules | None, scan_hop: int | None = None) -> None:
+        """Prepare.
+
+        Args:
+            rules: None: nothing triggers, and nothing is told of rises.
+            scan_hop: samples from one window to the next, where a scan wants their rises.
+        """
         self._rules = rules
+        self._scan_hop = scan_hop
         self._triggers: dict[GroupId, tuple[TriggerRules, Trigger]] = {}
 
     @property
@@ -80,8 +88,12 @@ class TriggerBank:
         if known is None or known[1].is_ahead(stop + _MOST_AHEAD):
             rules = replace(base, average=base.average.at(window.quality.native_rate_hz))
             known = self._triggers[window.group] = rules, Trigger(rules)
-        trigger = known[1]
+        rules, trigger = known
         trigger.feed(window.first, window.samples[0])
+        if self._scan_hop is not None:
+            bands = RiseBands(rules.average.low_hz, rules.average.high_hz)
+            rises = rises_of(window.samples, window.first, self._scan_hop, bands)
+            window = replace(window, rises=rises)
         return _flagged(window, trigger.within(window.first, stop))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias, cast
@@ -18,12 +19,15 @@ Format: TypeAlias = Literal["json", "msgpack"]
 # Topics that are counted; of more, which only years of events can bring, the one that has been
 # silent for longest begins again at 1. Some 20 MB.
 _MAX_TOPICS = 100_000
+# Metadata of a field that stays in the process.
+NOT_SENT: Mapping[str, bool] = {"sent": False}
 
 
 class Message(Protocol):
     """What can be sent: a frozen dataclass whose fields are those of the body, in their order.
 
-    A field whose default is None is left out where it is None; one without a default is null.
+    A field whose default is None is left out where it is None; one without a default is null. One
+    whose metadata are ``NOT_SENT`` is never there.
 
     Attributes:
         schema: name and version of its contract, as in ``umamba-rt/magnitude/1``.
@@ -97,4 +101,6 @@ def encode(message: Message, envelope: Envelope, form: Format = "json") -> bytes
 def _fields(kind: type[Any]) -> tuple[tuple[str, bool], ...]:
     """Names of a message's fields, and whether each may be left out."""
     described = cast("type[DataclassInstance]", kind)
-    return tuple((item.name, item.default is None) for item in fields(described))
+    return tuple(
+        (item.name, item.default is None) for item in fields(described) if item.metadata != NOT_SENT
+    )
