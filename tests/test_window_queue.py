@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import defaultdict
@@ -66,6 +67,27 @@ def test_turn_of_a_window_that_waited_too_long_goes_to_the_newest_of_its_station
     assert queue.dropped == 4
     assert len(queue) == 3
     assert [one.window.first // 100 for one in queue.take(9, 0)] == [2]
+
+
+def test_windows_that_did_not_wait_too_long_stay_behind_one_that_did() -> None:
+    queue = WindowQueue(size=100, max_age_s=2.0)
+    now = time.monotonic_ns()
+    for number, age_s in enumerate((3, 3, 1, 0)):
+        queue.put(Task(task("a", number, samples=2).window, now - age_s * 10**9))
+    assert [one.window.first // 100 for one in queue.take(1, 0)] == [2]
+    assert (queue.dropped, len(queue)) == (2, 1)
+
+
+def test_stations_take_turns_live_however_many_windows_one_of_them_brings() -> None:
+    brought = "aaaabbc"
+    for max_age_s, expected in ((60.0, "abcabaa"), (math.inf, brought)):
+        queue = WindowQueue(size=100, max_age_s=max_age_s)
+        for number, station in enumerate(brought):
+            queue.put(task(station, number, samples=2))
+        taken = [one for _ in range(4) for one in queue.take(2, 0)]
+        assert "".join(one.window.group.station for one in taken) == expected
+        numbers = [one.window.first for one in taken if one.window.group.station == "a"]
+        assert numbers == sorted(numbers)
 
 
 def test_overload_does_not_make_estimates_older_and_older() -> None:

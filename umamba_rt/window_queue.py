@@ -25,11 +25,12 @@ class Task:
 class WindowQueue:
     """Windows waiting for a model, oldest first; bounded in number and, live, in age.
 
+    Live, the stations take turns, each with its oldest window, however many came for one at once.
     When it is full, a new window drives out the oldest one of its own station, or, where it has
     none waiting, the oldest one of the station that has most. Where a station's window waited
-    longer than ``max_age_s`` when its turn comes, the newest one of the station takes the turn,
-    and those before it are dropped. So the newest of each station stays, turns go round all
-    stations, and what is estimated does not grow old.
+    longer than ``max_age_s`` when its turn comes, the next one of the station that did not takes
+    the turn, or else the newest one, and those before it are dropped. So the newest of each
+    station stays, and what is estimated does not grow old.
 
     Attributes:
         size: most windows.
@@ -50,7 +51,7 @@ class WindowQueue:
         self._cadence = Cadence()
         self._came = 0
         self._tasks: OrderedDict[int, Task] = OrderedDict()  # by the order in which they came
-        self._numbers: dict[GroupId, deque[int]] = {}
+        self._numbers: dict[GroupId, deque[int]] = {}  # by whose turn comes first
         self._wanted = 0  # that many end the wait for more; 0: nobody waits for more
         self._changed = threading.Condition()
 
@@ -92,7 +93,7 @@ class WindowQueue:
                 self._changed.notify()
 
     def take(self, most: int, timeout_s: float) -> list[Task]:
-        """The oldest windows, ``most`` at most.
+        """The oldest windows, live of each station in turn, ``most`` at most.
 
         Args:
             most: the largest batch.
@@ -131,17 +132,26 @@ class WindowQueue:
         self.dropped += 1
 
     def _pop(self, oldest_ns: float) -> Task:
-        _, task = self._tasks.popitem(last=False)
-        group = task.window.group
-        numbers = self._numbers[group]
-        numbers.popleft()
-        if task.arrived_ns < oldest_ns and numbers:
-            self.dropped += len(numbers)
-            left = [self._tasks.pop(number) for number in numbers]
-            numbers.clear()
-            task = max(left, key=lambda one: (one.window.first, one.window.revision))
-        self._tidy(group)
+        oldest = next(iter(self._tasks.values())).window.group
+        group = next(iter(self._numbers)) if self.is_live else oldest
+        numbers = self._numbers.pop(group)
+        task = self._tasks.pop(numbers.popleft())
+        while task.arrived_ns < oldest_ns and numbers:
+            if self._tasks[numbers[-1]].arrived_ns < oldest_ns:
+                task = self._newest(numbers)
+            else:
+                task = self._tasks.pop(numbers.popleft())
+                self.dropped += 1
+        if numbers:
+            self._numbers[group] = numbers  # behind those whose turn has not come
         return task
+
+    def _newest(self, numbers: deque[int]) -> Task:
+        """The newest of a station's windows, all of which waited too long; the others go."""
+        left = [self._tasks.pop(number) for number in numbers]
+        self.dropped += len(left)
+        numbers.clear()
+        return max(left, key=lambda one: (one.window.first, one.window.revision))
 
     def _tidy(self, group: GroupId) -> None:
         if not self._numbers[group]:

@@ -39,7 +39,7 @@ class ModelConfig:
     )
     max_queue_s: float = key(
         "live: a window that waited longer is dropped if a newer one of its station waits",
-        2.0,
+        1.0,
         low=0.1,
         high=3600,
     )

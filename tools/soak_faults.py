@@ -1,0 +1,159 @@
+"""The soak's first phase: a long replay of many stations with faults at random moments."""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import zmq
+
+from tools.soak_archive import Slice
+from tools.soak_disk import mounted, why_not
+from tools.soak_meter import Meter, is_flat
+from tools.soak_scene import Scene, Setting
+from tools.soak_trial import Step, Trial
+from tools.soak_windows import Expected, Tally, direct
+
+MAX_RESTART_S = 10.0
+MAX_RECOVERY_S = 20.0
+# Faults that end the daemon's life come in this part of the run: the rest shows whether memory
+# and descriptors of one process grow under the others.
+_KILLS_UNTIL = 0.4
+# The last fault comes in time for its consequences.
+_FAULTS_UNTIL = 0.85
+# A history of the default 50,000 messages fills for minutes, which would pass for a leak.
+_MORE = "[history]\nmemory_messages = 2000\ndisk_mb = 1\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is replayed, and how often it is disturbed.
+
+    Attributes:
+        stations: how many.
+        minutes: for how long, by the wall clock.
+        speed: archive seconds a second.
+        every_s: mean time between two faults, s.
+        hold_s: for how long a daemon is stopped, and a disk full, s.
+    """
+
+    stations: int
+    minutes: float
+    speed: float
+    every_s: float
+    hold_s: float
+
+
+def soak(folder: Path, records: Slice, load: Load, rng: random.Random) -> dict[str, object]:
+    """Run it.
+
+    Args:
+        folder: empty; for everything that is written.
+        records: what is replayed.
+        load: how much of it.
+        rng: of the faults and their moments.
+
+    Returns:
+        The figures, and ``good``.
+    """
+    began_s = time.monotonic()
+    expected = _expected(folder, records, load)
+    undisturbed_s = round(time.monotonic() - began_s, 1)
+    print(f"undisturbed: {len(expected)} windows in {undisturbed_s:g} s", flush=True)
+    archive = folder / "archive.mseed"
+    records.write(archive, load.stations, load.minutes * 60 * load.speed)
+    query = f"ipc://{folder}/query"
+    setting = Setting((str(archive),), f"{load.speed:g}", query=query, more=_MORE)
+    (folder / "scene").mkdir()
+    with mounted(folder / "disk") as disk:
+        scene = Scene(folder / "scene", setting, disk=disk)
+        plan = _plan(load, rng, with_disk=disk is not None)
+        tally, meter = Tally(expected), Meter(scene.daemon)
+        trial = Trial(scene, tally, plan)
+        began_s = time.monotonic()
+        try:
+            with _subscriber_that_reads_nothing(scene.address):
+                meter.start()
+                trial.run()
+                meter.end()
+        finally:
+            scene.close()
+        report: dict[str, object] = {
+            "stations": load.stations,
+            "speed": load.speed,
+            "took_s": round(time.monotonic() - began_s, 1),
+            "undisturbed_s": undisturbed_s,
+            "faults": {name: trial.done.count(name) for name in sorted(set(trial.done))},
+            **tally.figures(),
+            **trial.restart_figures(),
+            "state_saves_failed_while_full": trial.full_failures,
+            "state_not_saved_logged": len(scene.logged("state_not_saved")),
+            "saved_again_s": trial.recoveries_s,
+            "no_full_disk": None if disk else why_not() or "no file system can be mounted here",
+            **meter.figures(load.speed),
+        }
+        report["good"] = tally.is_clean and is_flat(report) and _is_prompt(trial)
+    return report
+
+
+def _is_prompt(trial: Trial) -> bool:
+    """Whether it came back from kills and full disks in time, and told of the latter."""
+    full = trial.done.count("fill")
+    told = not full or trial.full_failures > 0
+    saved = len(trial.recoveries_s) == full and max(trial.recoveries_s, default=0) < MAX_RECOVERY_S
+    return told and saved and max(trial.restarts_s, default=0) < MAX_RESTART_S
+
+
+def _expected(folder: Path, records: Slice, load: Load) -> Expected:
+    """Of all stations, though only those with samples of their own are run."""
+    archive = folder / "undisturbed.mseed"
+    alone = min(load.stations, records.sensors)
+    records.write(archive, alone, load.minutes * 60 * load.speed)
+    expected = direct(folder, Setting((str(archive),), more=_MORE))
+    expected.copy_sensors(records.copies(load.stations))
+    archive.unlink()
+    return expected
+
+
+def _plan(load: Load, rng: random.Random, *, with_disk: bool) -> list[Step]:
+    """Each kind of fault at least once, at random moments."""
+    pause, length_s = f"pause {load.hold_s:g}", load.minutes * 60
+    kinds = {"server": ["server"], "pause": [pause], "daemon": ["daemon"]}
+    if with_disk:
+        kinds["disk"] = ["fill", "free"]
+    count = max(len(kinds), round(length_s * _FAULTS_UNTIL / load.every_s))
+    drawn = list(kinds) + [rng.choice(list(kinds)) for _ in range(count - len(kinds))]
+    moments = sorted(
+        (rng.uniform(0, _KILLS_UNTIL if name == "daemon" else _FAULTS_UNTIL) * length_s, name)
+        for name in drawn
+    )
+    plan, before_s = [], 0.0
+    for moment_s, name in moments:
+        first, *others = kinds[name]
+        at_start = name == "daemon" and rng.random() < 0.1
+        plan.append(Step(first, max(0.0, moment_s - before_s), at_start))
+        plan += [Step(step, load.hold_s) for step in others]
+        before_s = max(before_s, moment_s) + load.hold_s * len(others)
+    return plan
+
+
+@contextmanager
+def _subscriber_that_reads_nothing(address: str) -> Iterator[None]:
+    context = zmq.Context()
+    slow = context.socket(zmq.SUB)
+    slow.set(zmq.RCVHWM, 1)
+    slow.set(zmq.RCVBUF, 4096)
+    slow.set(zmq.SUBSCRIBE, b"")
+    slow.connect(address)
+    try:
+        yield
+    finally:
+        slow.close(0)
+        context.term()
