@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.core.sensor_cases import (
     CAPACITY,
@@ -125,3 +127,25 @@ def test_a_sensor_that_stood_by_stays_silent() -> None:
     cut = second.accept(replace(late, source_id=replace(late.source_id, band="B")), now(1700))
     assert cut is not None
     assert (cut.windows, cut.counts[Reason.LATE]) == ([], 3)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_latest_revisions_are_the_windows_of_the_records_in_order(data: st.DataObject) -> None:
+    records = record_list(1500)
+    # Each may come up to 15 s later than its turn, half as much again as the wait.
+    delays = data.draw(st.lists(st.integers(0, 1500), min_size=len(records), max_size=len(records)))
+    late = sorted(zip(delays, records, strict=True), key=lambda one: one[0] + one[1][2])
+    target = Sensor(GROUP, RESENDING)
+    cuts = []
+    for delay, (component, first, stop) in late:
+        cuts.append(target.tick(now(stop + delay)))
+        cuts += [late_to(target, component, first, stop, stop + delay)]
+    latest = {window.first: window for window in windows(cuts)}
+    in_order = {window.first: window for window in windows(feed(Sensor(GROUP, RESENDING), records))}
+    assert latest.keys() == in_order.keys()
+    for first, window in latest.items():
+        np.testing.assert_array_equal(window.samples, in_order[first].samples)
+        assert window.quality == in_order[first].quality
+    numbers = sent(cuts)
+    assert len(numbers) == len(set(numbers))
