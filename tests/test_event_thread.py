@@ -10,11 +10,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.core.test_association import EPICENTRE, ORIGIN_NS, STATIONS
+from tests.endpoints import wait_until
 from tests.test_events import CONFIG, INVENTORY, estimate
 from umamba_rt.core.association import Source
+from umamba_rt.core.inventory import EMPTY
 from umamba_rt.core.timebase import NS_PER_S, nearest_index
 from umamba_rt.event_thread import EventThread
 from umamba_rt.events import EventMessage, Events
+from umamba_rt.wire.event_message import NetworkEventMessage
 from umamba_rt.wire.message import Magnitude
 
 
@@ -103,6 +106,23 @@ def test_replay_waits_rather_than_pass_over(monkeypatch: pytest.MonkeyPatch) -> 
     thread.finish(60)
     assert thread.passed_over == 0
     assert len(told) > len(STATIONS)
+
+
+def test_places_that_a_reload_brings_are_those_of_the_next_estimate() -> None:
+    """Without places a network event has none; with them it has."""
+    told: list[EventMessage] = []
+    thread = EventThread(Events(CONFIG, EMPTY, "v2"), live=True)
+    through = thread.following(send, told.append)
+    all_of_them = estimates()
+    through(all_of_them[0], 0)
+    wait_until(thread._waiting.empty)
+    thread.adopt(INVENTORY)
+    for one in all_of_them[1:]:
+        through(one, 0)
+    thread.finish(60)
+    network = [one for one in told if isinstance(one, NetworkEventMessage)]
+    assert network
+    assert all(one.latitude_deg is not None for one in network)
 
 
 def test_run_without_estimates_ends_at_once() -> None:

@@ -6,10 +6,12 @@ import contextlib
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 
 import structlog
 
+from umamba_rt.core.inventory import Inventory
 from umamba_rt.events import EventMessage, Events, Send
 from umamba_rt.rate_limit import RateLimit
 from umamba_rt.wire.message import Magnitude
@@ -41,6 +43,7 @@ class EventThread:
         self._waiting: queue.Queue[Magnitude | None] = queue.Queue(_MOST_WAITING)
         self._send: Callable[[EventMessage], object] | None = None
         self._thread = threading.Thread(target=self._run, name="umamba-events", daemon=True)
+        self._adopted: deque[Inventory] = deque(maxlen=1)
         self._abandoned = threading.Event()
         self._warning = RateLimit(_WARN_EVERY_S)
         self._log = structlog.get_logger()
@@ -60,6 +63,10 @@ class EventThread:
             return seq
 
         return send_and_note
+
+    def adopt(self, inventory: Inventory) -> None:
+        """Go by other places from the next estimate on."""
+        self._adopted.append(inventory)
 
     def finish(self, limit_s: float) -> None:
         """Let the thread send what waits, and what else is due at the end.
@@ -91,6 +98,8 @@ class EventThread:
         while (message := self._waiting.get()) is not None:
             if self._abandoned.is_set():
                 return
+            if self._adopted:
+                self._events.adopt(self._adopted.popleft())
             self._send_all(self._events.take(message), str(message.station.group))
         self._send_all(self._events.finish(), "")
 

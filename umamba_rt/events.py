@@ -75,6 +75,11 @@ class Events:
         self._scan = SourceScan(config.scan_rules, self._place_of)
         self._readings = RecentReadings()
 
+    def adopt(self, inventory: Inventory) -> None:
+        """Go by other places from the next estimate on."""
+        self._inventory = inventory
+        self._places.clear()
+
     def take(self, message: Magnitude) -> Iterator[EventMessage]:
         """Take an estimate.
 

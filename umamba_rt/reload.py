@@ -169,6 +169,8 @@ class Reloader:
         parts = self._parts
         parts.config = config
         parts.ingest.pipeline.adopt(config.pipeline, inventory)
+        if parts.events:
+            parts.events.adopt(inventory)
         if engines is not None:
             parts.worker.swap(engines)
 
