@@ -8,9 +8,10 @@ from umamba_rt.core.ids import GroupId, SourceId, names_station
 
 CODES = st.text("ABCXYZ019abz-", max_size=5)
 NAMES = st.text("ABCXYZ019abz-", min_size=1, max_size=5)
+LOCATIONS = CODES.filter("--".__ne__)
 
 
-@given(st.builds(SourceId, NAMES, NAMES, CODES, CODES, CODES, CODES))
+@given(st.builds(SourceId, NAMES, NAMES, LOCATIONS, CODES, CODES, CODES))
 def test_parse_is_the_inverse_of_str(source_id: SourceId) -> None:
     assert SourceId.parse(str(source_id)) == source_id
 
@@ -44,6 +45,10 @@ def test_parts_of_a_source_id_have_their_names() -> None:
 def test_another_form_or_character_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="an FDSN source identifier"):
         SourceId.parse(text)
+
+
+def test_two_dashes_are_no_location_of_their_own() -> None:
+    assert SourceId.parse("FDSN:XX_AAA_--_H_H_Z") == SourceId.parse("FDSN:XX_AAA__H_H_Z")
 
 
 def test_seed_codes_give_the_same_name() -> None:

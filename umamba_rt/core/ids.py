@@ -26,7 +26,7 @@ class SourceId:
 
     @classmethod
     def parse(cls, text: str) -> SourceId:
-        """Read ``FDSN:NET_STA_LOC_B_S_SS``.
+        """Read ``FDSN:NET_STA_LOC_B_S_SS``; ``LOC`` may be ``--``, as some dataloggers write it.
 
         Raises:
             ValueError: the text has another form.
@@ -37,6 +37,8 @@ class SourceId:
             raise ValueError(f"not an FDSN source identifier: {text!r}")
         if not all(map(_CODE.fullmatch, codes)):
             raise ValueError(f"not the codes of an FDSN source identifier: {text!r}")
+        if codes[2] == EMPTY_LOCATION:
+            codes[2] = ""
         return cls(*codes)
 
     @classmethod
