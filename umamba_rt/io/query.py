@@ -37,8 +37,8 @@ Handler: TypeAlias = Callable[[Request], Content | Awaitable[Content]]
 _TURN_FRAMES = 64
 _PAUSE_S = 0.005
 _BURST_S = 2.0  # what a peer may ask at once, in seconds of its rate
-# Answers kept for a peer that does not read; further ones are dropped. As many requests of one
-# are kept: who has fewer under way gets all answers.
+# Answers kept for a peer that does not read; further ones are dropped. libzmq hears of answers that
+# were read by eights: who has up to 8 requests under way gets all answers.
 _MAX_ANSWERS = 16
 _MAX_REQUESTS = 16
 # Answers that wait for a disk; further ones are refused.
@@ -49,6 +49,7 @@ _MAX_FRAME_BYTES = 16 * MAX_REQUEST_BYTES
 # What a peer may send beside twice the bytes of its requests.
 _BURST_BYTES = 1_000_000
 _LEAST_BYTES_S = 10_000.0
+_HANDSHAKE_MS = 2000  # see io/feed_endpoint.py
 _HEARTBEAT_MS = 10_000
 _HEARTBEAT_TIMEOUT_MS = 30_000
 
@@ -156,6 +157,7 @@ class QueryEndpoint:
         self._socket.set(zmq.SNDBUF, _KERNEL_BYTES)
         self._socket.set(zmq.RCVHWM, _MAX_REQUESTS)
         self._socket.set(zmq.MAXMSGSIZE, _MAX_FRAME_BYTES)
+        self._socket.set(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
         self._socket.set(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)
         self._socket.set(zmq.HEARTBEAT_TIMEOUT, _HEARTBEAT_TIMEOUT_MS)
         self._socket.set(zmq.IPV6, int("[" in address))
@@ -222,7 +224,12 @@ class QueryEndpoint:
         if answered:
             self.counts["answered"] += 1
         try:
-            self._socket.send_multipart([*head, answer], zmq.NOBLOCK)
+            try:
+                self._socket.send_multipart([*head, answer], zmq.NOBLOCK)
+            except zmq.Again:
+                # What a peer has read libzmq looks for once a millisecond, or when it is asked.
+                self._has_requests()
+                self._socket.send_multipart([*head, answer], zmq.NOBLOCK)
         except zmq.ZMQError:  # it reads nothing, or has gone
             self.counts["unread"] += 1
 
