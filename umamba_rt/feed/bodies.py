@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 
 class CommonBody(TypedDict):
@@ -38,6 +38,36 @@ class ModelBody(TypedDict):
     version: str
     sha256: str
     trained: bool
+    engine: NotRequired[str]
+
+
+class QualityBody(TypedDict):
+    """What is to be said of a window's samples."""
+
+    gap_s: float
+    gap_count: int
+    filled_s: float
+    clipped: bool
+    snr_db: float | None
+    native_rate_hz: float
+    components: str
+    complete: bool
+    unit: NotRequired[str]
+    orientation: NotRequired[str]
+    fill: NotRequired[str]
+    flat_s: NotRequired[float]
+    spikes: NotRequired[int]
+    dc_step: NotRequired[bool]
+    timing_quality: NotRequired[int | None]
+    record_flags: NotRequired[list[str]]
+    triggered: NotRequired[bool]
+
+
+class TriggerBody(TypedDict):
+    """When a sensor's trigger went on, and off."""
+
+    on: str
+    off: str | None
 
 
 class EvolutionBody(TypedDict):
@@ -58,11 +88,12 @@ class MagnitudeBody(CommonBody):
     magnitude: float
     uncertainty: float | None
     revision: int
-    quality: dict[str, Any]
+    quality: QualityBody
     latency: LatencyBody
     model: ModelBody
     evolution: NotRequired[EvolutionBody]
     repeat: NotRequired[bool]
+    triggers: NotRequired[list[TriggerBody]]
 
 
 class StationBody(CommonBody):
@@ -74,20 +105,64 @@ class StationBody(CommonBody):
     detail: str
 
 
+class TimedBody(TypedDict):
+    """An estimate of an event, and how long after the onset its window ended."""
+
+    since_onset_s: float
+    magnitude: float
+
+
 class EventBody(CommonBody):
-    """An event at one station; further fields are in its schema."""
+    """An event at one station."""
 
     station: StationCodes
     event_id: str
     state: str
+    revision: int
+    onset: str
+    window_end: str
+    magnitude: float
+    uncertainty: float | None
+    peak_magnitude: float
+    since_onset_s: float
+    estimates: list[TimedBody]
+    duration_s: float | None
+    n_windows: int
+    snr_db: float | None
+    clipped: bool
+    model: ModelBody
+
+
+class ContributionBody(TypedDict):
+    """A station's share in an event of the network."""
+
+    station: StationCodes
+    event_id: str
+    onset: str
+    since_onset_s: float
+    magnitude: float
+    uncertainty: float | None
+    weight: float
+    distance_km: float | None
 
 
 class NetworkBody(CommonBody):
-    """An event of the network; further fields are in its schema."""
+    """An event of the network."""
 
     event_id: str
     state: str
+    revision: int
+    first_onset: str
+    origin_time: str | None
+    latitude_deg: float | None
+    longitude_deg: float | None
+    window_end: str
     magnitude: float
+    uncertainty: float
+    spread: float
+    n_stations: int
+    stations: list[ContributionBody]
+    model: ModelBody
 
 
 class HeartbeatBody(CommonBody):
