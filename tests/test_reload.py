@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.support import Daemon, free_port, records_of, running_daemon
-from tests.test_daemon import collect, config, replay, wait_for_feed
+from tests.test_daemon import collect, config, replay, rest, wait_for_feed
 from tests.test_resume import keys
 from tests.test_web import scrape, values
 from umamba_rt.config.file import parse
@@ -143,8 +143,39 @@ def test_metrics_tell_of_the_weights_that_run_after_a_reload(tmp_path: Path) -> 
         assert daemon.end() == 0
 
 
+def test_addresses_of_the_feed_come_go_and_change(tmp_path: Path) -> None:
+    """One stays and loses no message, one comes, one goes; one that cannot be bound is refused."""
+    text = config(free_port(), f"ipc://{tmp_path}/stays").replace("[publisher]", "[[publisher]]")
+    two = text + f'[[publisher]]\naddress = "ipc://{tmp_path}/%s"\ntopics = ["heartbeat"]\n'
+    with (
+        running_daemon(tmp_path, two % "goes") as daemon,
+        Subscriber(f"ipc://{tmp_path}/stays", timeout_s=0.5) as stays,
+        Subscriber(f"ipc://{tmp_path}/goes", timeout_s=0.5) as goes,
+        Subscriber(f"ipc://{tmp_path}/comes", timeout_s=0.5) as comes,
+    ):
+        daemon.wait_notified("READY=1")
+        wait_for_feed(stays)
+        wait_for_feed(goes)
+        reload(daemon, two % "comes")
+        wait_for_feed(comes)
+        rest(goes)
+        assert goes.receive() is None
+        (tmp_path / "not a socket").mkdir()
+        reload(daemon, two % "not a socket")
+        (refused,) = events(daemon, "reload_refused")
+        assert "not a socket" in refused["reason"]
+        wait_for_feed(comes)
+        curve = (two % "comes").replace('topics = ["heartbeat"]', "curve = true")
+        reload(daemon, curve + '[access]\nserver_key = "x"\nclients = "y"\n')
+        assert events(daemon, "reload_needs_restart")[0]["keys"][0] == "publisher"
+        wait_for_feed(stays)
+        assert stays.missed == 0
+        assert daemon.end() == 0
+    assert [one["applied"] for one in events(daemon, "reloaded")] == [["publisher"], []]
+
+
 def test_every_live_key_is_one_of_the_configuration() -> None:
-    names = {"seedlink"}
+    names = {"seedlink", "publisher"}
     for section in fields(Config):
         value = getattr(Config(), section.name)
         if not isinstance(value, tuple):

@@ -10,6 +10,8 @@ from typing import Any
 
 import structlog
 
+from umamba_rt.config.access import is_open
+from umamba_rt.config.endpoints import PublisherConfig
 from umamba_rt.config.seedlink import SeedLinkConfig
 from umamba_rt.config.whole import Config
 from umamba_rt.core.inventory import Inventory
@@ -25,6 +27,7 @@ from umamba_rt.reader_tasks import ReaderTasks
 LIVE = frozenset(
     {
         "seedlink",
+        "publisher",
         "run.heartbeat_s",
         "run.drain_s",
         "state.interval_s",
@@ -83,7 +86,8 @@ def plan(old: Config, new: Config) -> Plan:
     for one in fields(Config):
         before, after = getattr(old, one.name), getattr(new, one.name)
         changed = list(_changed(one.name, before, after))
-        if changed and all(key in LIVE for key in changed):
+        bound = one.name != "publisher" or _can_be_bound(before, after)
+        if changed and bound and all(key in LIVE for key in changed):
             sections[one.name] = after
             applied += changed
         else:
@@ -99,6 +103,16 @@ def _changed(section: str, before: Any, after: Any) -> Iterator[str]:
     for one in fields(before):
         if getattr(before, one.name) != getattr(after, one.name):
             yield f"{section}.{one.name}"
+
+
+def _can_be_bound(before: Sequence[PublisherConfig], after: Sequence[PublisherConfig]) -> bool:
+    """Whether endpoints may change while others send.
+
+    Keys are handed to all sockets when the first one is made, and who is connected without them
+    would stay so.
+    """
+    guarded = {endpoint.address: endpoint.curve for endpoint in before}
+    return all(endpoint.curve == guarded.get(endpoint.address, False) for endpoint in after)
 
 
 class Reloader:
@@ -120,6 +134,7 @@ class Reloader:
             readers = self._readers(found.config.seedlink)
             access = self._parts.access
             clients = None if access is None else await asyncio.to_thread(access.read_clients)
+            begun = self._parts.publisher.bind_new(found.config.publisher)
         except ConfigError as error:
             for problem in error.problems:
                 self._log.error("reload_refused", where=error.where, reason=str(problem))
@@ -128,6 +143,10 @@ class Reloader:
             self._log.error("reload_refused", reason=str(error))
             return False
         self._apply(found.config, engines, inventory)
+        self._parts.publisher.adopt(found.config.publisher, begun)
+        for endpoint in begun:
+            if is_open(endpoint.config):
+                self._log.warning("open_to_the_network", address=endpoint.address)
         self._weights = weights
         await self._exchange(found.config, readers)
         if access is not None and clients is not None:

@@ -28,6 +28,7 @@ class FeedEndpoint:
     """A subscriber that reads too slowly loses messages at its high-water mark, the others none.
 
     Attributes:
+        config: what it was made from, or has adopted.
         address: where it is bound.
         format: of its bodies.
     """
@@ -51,10 +52,8 @@ class FeedEndpoint:
         """
         if config.curve and access is None:
             raise ValueError(f"{config.address} asks for keys")
-        self.format = config.format
-        self._topics = config.topics or ("",)
         self._socket = context.socket(zmq.XPUB)
-        self._socket.set(zmq.SNDHWM, config.high_water_mark)
+        self.adopt(config)
         self._socket.set(zmq.MAXMSGSIZE, _MAX_SUBSCRIPTION_BYTES)
         self._socket.set(zmq.IPV6, int("[" in config.address))
         self._socket.set(zmq.LINGER, _LINGER_MS)
@@ -68,6 +67,13 @@ class FeedEndpoint:
             self.close()
             raise UnavailableError(f"publisher.address {config.address}", str(error)) from error
         self.address = self._socket.get_string(zmq.LAST_ENDPOINT)
+
+    def adopt(self, config: PublisherConfig) -> None:
+        """Carry something else at the same address; whoever has connected keeps its mark."""
+        self.config = config
+        self.format = config.format
+        self._topics = config.topics or ("",)
+        self._socket.set(zmq.SNDHWM, config.high_water_mark)
 
     @property
     def peers_dropped(self) -> int:

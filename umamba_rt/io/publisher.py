@@ -6,7 +6,8 @@ import struct
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -54,6 +55,8 @@ class Publisher:
         """
         self._numbering = Numbering(uuid.uuid4().hex)
         self._wall_ns = wall_ns
+        self._access = access
+        self._dropped_before = 0
         self._tap: Tap | None = None
         self._lock = threading.Lock()
         # One thread of ZeroMQ's for all sockets: the echo below stands for all of them.
@@ -97,7 +100,40 @@ class Publisher:
     @property
     def peers_dropped(self) -> int:
         """Peers hung up on for sending more than subscriptions can be."""
-        return sum(one.peers_dropped for one in self._endpoints)
+        return self._dropped_before + sum(one.peers_dropped for one in self._endpoints)
+
+    def bind_new(self, configs: Sequence[PublisherConfig]) -> list[FeedEndpoint]:
+        """Bind the addresses that are new; nothing is sent there before ``adopt``.
+
+        Raises:
+            UnavailableError: one cannot be bound; then none is.
+        """
+        bound = {endpoint.config.address for endpoint in self._endpoints}
+        begun: list[FeedEndpoint] = []
+        with ExitStack() as undone:
+            for config in configs:
+                if config.address not in bound:
+                    endpoint = FeedEndpoint(self._context, config, self._access)
+                    undone.callback(endpoint.close)
+                    begun.append(endpoint)
+            undone.pop_all()
+        return begun
+
+    def adopt(self, configs: Sequence[PublisherConfig], begun: Sequence[FeedEndpoint]) -> None:
+        """Send to these addresses from the next message on, and close those that are gone.
+
+        Args:
+            configs: all addresses.
+            begun: those of them that are new, as ``bind_new`` gave them.
+        """
+        with self._lock:
+            known = {one.config.address: one for one in [*self._endpoints, *begun]}
+            self._endpoints = [known.pop(config.address) for config in configs]
+            for endpoint, config in zip(self._endpoints, configs, strict=True):
+                endpoint.adopt(config)
+            for endpoint in known.values():
+                self._dropped_before += endpoint.peers_dropped
+                endpoint.close()
 
     def tap(self, on_message: Tap) -> None:
         """Hand each further message to one more taker, just before it is sent.
