@@ -35,7 +35,7 @@ MAX_UNFAIRNESS = 0.1
 # its ends.
 _GRAIN = 12
 # Somewhat more, since what the engine can do beside everything else is only known in the end.
-_MARGIN = 1.3
+_MARGIN = 1.2
 _HOP_S = 0.1
 _BATCH = 64
 _MEASURED_S = 4.0
