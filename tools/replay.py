@@ -222,6 +222,8 @@ def run_direct(arguments: argparse.Namespace) -> int:
         f"{summary.written} estimates in {summary.elapsed_s:.1f} s",
         file=sys.stderr,
     )
+    for name, number in sorted(summary.left_out.items()):
+        print(f"counted: {name} {number}", file=sys.stderr)
     return 0
 
 

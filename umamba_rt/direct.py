@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from umamba_rt.config.whole import Config
@@ -20,16 +21,23 @@ from umamba_rt.wire.envelope import Message, Numbering, encode
 from umamba_rt.wire.record import ReplayRecord
 from umamba_rt.worker import estimates
 
+_LEFT_OUT = re.compile("refused|withheld|too_old")
+
 
 @dataclass(frozen=True, slots=True)
 class DirectSummary:
-    """What a direct run did: records read and refused, windows cut, bodies written."""
+    """What a direct run did: records read and refused, windows cut, bodies written.
+
+    Attributes:
+        left_out: what the core refused or withheld, by the names of the heartbeat.
+    """
 
     records: int
     records_refused: int
     windows: int
     written: int
     elapsed_s: float
+    left_out: Mapping[str, int]
 
 
 def run_direct(
@@ -57,7 +65,8 @@ def run_direct(
         OSError: the output cannot be written.
     """
     started_s = time.perf_counter()
-    ingest = Ingest(Pipeline(config.pipeline, inventory), DataClock())
+    settings = replace(config.pipeline, max_future_s=None)  # as in replay mode
+    ingest = Ingest(Pipeline(settings, inventory), DataClock())
     writer = _Writer(engines, output)
     if events_output is not None and config.events.enabled:
         events = Events(config.events, inventory, engines[0].identity.name)
@@ -73,7 +82,11 @@ def run_direct(
     writer.write(waiting)
     writer.finish()
     elapsed_s = time.perf_counter() - started_s
-    return DirectSummary(ingest.records, ingest.records_refused, windows, writer.written, elapsed_s)
+    counts = ingest.pipeline.counts
+    left_out = {str(name): n for name, n in counts.items() if n and _LEFT_OUT.search(name)}
+    return DirectSummary(
+        ingest.records, ingest.records_refused, windows, writer.written, elapsed_s, left_out
+    )
 
 
 def _outcomes(ingest: Ingest, records: Iterable[ReplayRecord]) -> Iterator[Outcome]:

@@ -13,12 +13,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
+import numpy as np
 import pytest
 from pymseed import MS3Record
 from seedlink_client import SeedLink
 from seedlink_client.protocol import SeedLinkError, SeedLinkPacket
 
-from umamba_rt.wire.record import ReplayRecord
+from umamba_rt.core.ids import SourceId
+from umamba_rt.core.segment import Segment
+from umamba_rt.wire.record import ReplayRecord, pack_segment
 
 TOOL = Path(__file__).parents[2] / "tools" / "replay.py"
 Server = subprocess.Popen[str]
@@ -260,7 +263,12 @@ def test_direct_runs_the_core_on_the_stations_asked_for(
     def run_direct(records: list[ReplayRecord], *_others: object) -> SimpleNamespace:
         seen.extend(records)
         return SimpleNamespace(
-            records=len(records), records_refused=0, windows=0, written=0, elapsed_s=0.0
+            records=len(records),
+            records_refused=0,
+            windows=0,
+            written=0,
+            elapsed_s=0.0,
+            left_out={},
         )
 
     monkeypatch.setattr("umamba_rt.direct.run_direct", run_direct)
@@ -289,3 +297,19 @@ def test_direct_without_a_file_honours_the_environment(
     monkeypatch.setenv("UMAMBA_RT_WINDOW__HOP_S", "soon")
     assert tool.main(["--demo", "--direct", "--output", str(tmp_path / "out.jsonl")]) == 78
     assert "window.hop_s" in capsys.readouterr().err
+
+
+def test_direct_says_why_there_are_no_estimates(
+    tool: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    channels = [SourceId("AA", "ONE", "", "L", "H", code) for code in "ZNE"]
+    slow = [Segment(one, 10**18, 1.0, np.arange(100, dtype=np.int32)) for one in channels]
+    archive = tmp_path / "slow.mseed"
+    archive.write_bytes(b"".join(r.payload for one in slow for r in pack_segment(one)))
+    monkeypatch.setattr("umamba_rt.engines.make_engines", lambda _config: [])
+    arguments = [str(archive), "--direct", "--output", str(tmp_path / "out.jsonl")]
+    assert tool.main(arguments) == 0
+    assert "counted: segments_refused_rate 3" in capsys.readouterr().err
