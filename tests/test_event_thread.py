@@ -14,6 +14,8 @@ from tests.endpoints import wait_until
 from tests.test_events import CONFIG, INVENTORY, estimate
 from umamba_rt.core.association import Source
 from umamba_rt.core.inventory import EMPTY
+from umamba_rt.core.rise import Rises
+from umamba_rt.core.station_event import Reading
 from umamba_rt.core.timebase import NS_PER_S, nearest_index
 from umamba_rt.event_thread import EventThread
 from umamba_rt.events import EventMessage, Events
@@ -39,10 +41,10 @@ class Slow(Events):
         super().__init__(CONFIG, INVENTORY, "v2")
         self.let = threading.Event()
 
-    def take(self, message: Magnitude) -> Iterator[EventMessage]:
+    def read(self, reading: Reading, rises: Rises | None = None) -> Iterator[EventMessage]:
         """Wait, then take it."""
         assert self.let.wait(30)
-        return super().take(message)
+        return super().read(reading, rises)
 
 
 def send(_message: Magnitude, _arrived_ns: int) -> int:

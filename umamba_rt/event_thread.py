@@ -7,11 +7,14 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 
 import structlog
 
 from umamba_rt.core.inventory import Inventory
+from umamba_rt.core.rise import Rises
+from umamba_rt.core.station_event import Reading
+from umamba_rt.event_journal import EventJournal
 from umamba_rt.events import EventMessage, Events, Send
 from umamba_rt.rate_limit import RateLimit
 from umamba_rt.wire.message import Magnitude
@@ -31,22 +34,28 @@ class EventThread:
         passed_over: estimates that events were not made of, as too many waited; in replay none is.
     """
 
-    def __init__(self, events: Events, *, live: bool) -> None:
+    def __init__(self, events: Events, *, live: bool, journal: EventJournal | None = None) -> None:
         """Prepare; the thread begins with the first estimate.
 
         Args:
             events: used by the thread alone.
             live: rather pass over an estimate than hold up the one that sends it.
+            journal: of these events, already resumed; None: they do not outlive the process.
         """
         self.passed_over = 0
-        self._events, self._live = events, live
-        self._waiting: queue.Queue[Magnitude | None] = queue.Queue(_MOST_WAITING)
+        self._events, self._live, self._journal = events, live, journal
+        self._waiting: queue.Queue[tuple[Reading, Rises | None] | None] = queue.Queue(_MOST_WAITING)
         self._send: Callable[[EventMessage], object] | None = None
         self._thread = threading.Thread(target=self._run, name="umamba-events", daemon=True)
         self._adopted: deque[Inventory] = deque(maxlen=1)
         self._abandoned = threading.Event()
         self._warning = RateLimit(_WARN_EVERY_S)
         self._log = structlog.get_logger()
+
+    @property
+    def saves_failed(self) -> int:
+        """Writes of the journal that failed."""
+        return self._journal.failures if self._journal else 0
 
     def following(self, send: Send, send_event: Callable[[EventMessage], object]) -> Send:
         """The same way to send estimates, each followed in its time by what it makes due.
@@ -58,8 +67,15 @@ class EventThread:
         self._send = send_event
 
         def send_and_note(message: Magnitude, arrived_ns: int) -> int:
+            reading = self._events.reading(message)
+            if reading is None or self._is_behind():
+                return send(message, arrived_ns)
+            if self._journal:
+                self._journal.note(reading)
             seq = send(message, arrived_ns)
-            self._note(message)
+            if self._thread.ident is None:
+                self._thread.start()
+            self._waiting.put((reading, message.rises))  # full only in replay: nobody else puts
             return seq
 
         return send_and_note
@@ -69,12 +85,16 @@ class EventThread:
         self._adopted.append(inventory)
 
     def finish(self, limit_s: float) -> None:
-        """Let the thread send what waits, and what else is due at the end.
+        """Let the thread send what waits, and without a journal what else is due at the end.
+
+        With one, the next run goes on with that.
 
         Args:
             limit_s: for all of it; after that nothing is sent any more.
         """
         if not self._thread.is_alive():
+            if self._journal and self._thread.ident is None:
+                self._journal.close()
             return
         ends_s = time.monotonic() + limit_s
         with contextlib.suppress(queue.Full):
@@ -84,26 +104,33 @@ class EventThread:
         if self._thread.is_alive():
             self._log.warning("events_abandoned", waiting=self._waiting.qsize())
 
-    def _note(self, message: Magnitude) -> None:
-        if self._thread.ident is None:
-            self._thread.start()
-        try:
-            self._waiting.put(message, block=not self._live)
-        except queue.Full:
-            self.passed_over += 1
-            if (times := self._warning.passes()) is not None:
-                self._log.warning("events_behind", passed_over=self.passed_over, events=times)
+    def _is_behind(self) -> bool:
+        """Whether an estimate has to be passed over; counts it then."""
+        if not self._live or not self._waiting.full():
+            return False
+        self.passed_over += 1
+        if (times := self._warning.passes()) is not None:
+            self._log.warning("events_behind", passed_over=self.passed_over, events=times)
+        return True
 
     def _run(self) -> None:
-        while (message := self._waiting.get()) is not None:
+        if self._journal:
+            self._send_all(self._events.told_again())
+        while (noted := self._waiting.get()) is not None:
             if self._abandoned.is_set():
                 return
             if self._adopted:
                 self._events.adopt(self._adopted.popleft())
-            self._send_all(self._events.take(message), str(message.station.group))
-        self._send_all(self._events.finish(), "")
+            reading, rises = noted
+            self._send_all(self._events.read(reading, rises), str(reading.group))
+            if self._journal:
+                self._journal.taken(reading)
+        if self._journal:
+            self._journal.close()
+        else:
+            self._send_all(self._events.finish())
 
-    def _send_all(self, events: Iterator[EventMessage], station: str) -> None:
+    def _send_all(self, events: Iterable[EventMessage], station: str = "") -> None:
         assert self._send is not None
         try:
             for event in events:

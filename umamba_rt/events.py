@@ -10,6 +10,7 @@ from umamba_rt.config.events import EventsConfig
 from umamba_rt.core.association import Place
 from umamba_rt.core.coincidence import Coincidence
 from umamba_rt.core.estimate import ModelIdentity
+from umamba_rt.core.event_state import SavedEvents, SavedMoment, SavedRead, SavedSensor
 from umamba_rt.core.forming import by_onset
 from umamba_rt.core.ids import GroupId, SourceId
 from umamba_rt.core.inventory import Inventory
@@ -34,6 +35,11 @@ Send: TypeAlias = Callable[[Magnitude, int], int]
 
 # A station whose latest window is older than this is not expected to see an earthquake.
 _WORKING_NS = 60 * NS_PER_S
+# A killed run's latest messages may have left it or not; these are told again, by the data's time.
+_IN_DOUBT_NS = 2 * NS_PER_S
+# A window that an earlier run has read comes again at most so far behind the latest one; what is
+# older is of a clock that was moved back.
+_MOST_REPEATED_NS = 60 * NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +61,25 @@ class Events:
     For one thread.
     """
 
-    def __init__(self, config: EventsConfig, inventory: Inventory, model: str) -> None:
+    def __init__(
+        self,
+        config: EventsConfig,
+        inventory: Inventory,
+        model: str,
+        identity: ModelIdentity | None = None,
+    ) -> None:
         """Prepare.
 
         Args:
             config: the rules.
             inventory: for the stations' places.
             model: whose estimates make events; others' are passed over.
+            identity: that model's, as far as it is known before its first estimate.
         """
         self._config = config
         self._inventory = inventory
         self._model = model
-        self._identity: ModelIdentity | None = None
+        self._identity = identity
         self._sensors: dict[GroupId, StationEvents] = {}
         self._latest_ns: dict[GroupId, int] = {}
         self._places: dict[GroupId, Place | None] = {}
@@ -86,20 +99,88 @@ class Events:
         Yields:
             What it makes due, in the order in which it is to be sent.
         """
+        reading = self.reading(message)
+        if reading is not None:
+            yield from self.read(reading, message.rises)
+
+    def reading(self, message: Magnitude) -> Reading | None:
+        """What an estimate says to events; None where it says nothing."""
         if message.model.name != self._model or message.revision:
-            return
+            return None
         self._identity = message.model
-        reading = reading_of(message)
+        return reading_of(message)
+
+    def read(self, reading: Reading, rises: Rises | None = None) -> Iterator[EventMessage]:
+        """Take what ``reading`` gave; see ``take``.
+
+        A window that was read, be it by an earlier run, is passed over.
+        """
+        if self._was_read(reading):
+            return
+        assert self._identity is not None
         self._latest_ns[reading.group] = reading.end_ns
         sensor = self._sensors.get(reading.group)
         if sensor is None:
             sensor = self._sensors[reading.group] = StationEvents(self._config.station)
         revisions = sensor.read(reading)
         for event in revisions:
-            yield station_event_message(event, message.model)
-        read = _Read(reading, revisions, message.rises)
+            yield station_event_message(event, self._identity)
+        read = _Read(reading, revisions, rises)
         for moment_ns, ready in self._order.put(reading.group, reading.end_ns, read):
             yield from self._tell(moment_ns, ready)
+
+    @property
+    def saved(self) -> SavedEvents:
+        """What ``resume`` goes on from."""
+        sensors = (
+            SavedSensor(group, end_ns, self._sensors[group].latest)
+            for group, end_ns in self._latest_ns.items()
+        )
+        waiting = (
+            SavedMoment(end_ns, tuple(SavedRead(r.reading, tuple(r.revisions)) for _, r in items))
+            for end_ns, items in self._order.waiting
+        )
+        return SavedEvents(self._identity, tuple(sensors), tuple(waiting), self._network.saved)
+
+    def resume(self, saved: SavedEvents) -> None:
+        """Go on with an earlier run's events; to be called before anything is taken.
+
+        What shows in the stack over all stations alone is sought anew.
+        """
+        self._identity = saved.identity or self._identity
+        self._latest_ns = {one.group: one.end_ns for one in saved.sensors}
+        self._sensors = {
+            one.group: StationEvents(self._config.station, one.latest) for one in saved.sensors
+        }
+        waiting = (
+            (
+                moment.end_ns,
+                [
+                    (one.reading.group, _Read(one.reading, list(one.revisions), None))
+                    for one in moment.reads
+                ],
+            )
+            for moment in saved.waiting
+        )
+        self._order.resume(self._latest_ns, waiting)
+        self._network.resume(saved.network)
+
+    def told_again(self) -> list[EventMessage]:
+        """What subscribers are told once more after ``resume``.
+
+        That is the latest revision of what is open, so that the new session's history has it, and
+        of what was told at last, which the end of the earlier run may have taken along.
+        """
+        if self._identity is None:
+            return []
+        saved, identity = self.saved, self._identity
+        stations, network = saved.told_since(saved.foremost_ns - _IN_DOUBT_NS)
+        told: list[EventMessage] = [station_event_message(one, identity) for one in stations]
+        return told + [network_event_message(one, identity) for one in network]
+
+    def _was_read(self, reading: Reading) -> bool:
+        latest_ns = self._latest_ns.get(reading.group)
+        return latest_ns is not None and 0 <= latest_ns - reading.end_ns <= _MOST_REPEATED_NS
 
     def finish(self) -> Iterator[EventMessage]:
         """What waits for stations that lag: none will come."""

@@ -84,7 +84,7 @@ class Figures:
             **self._beside(),
             "worker_restarts": self.worker.restarts,
             "windows_left_at_end": self.left_at_end,
-            "state_saves_failed": self.resume.failures if self.resume else 0,
+            "state_saves_failed": self._state_saves_failed(),
             "peers_dropped": self.publisher.peers_dropped,
             "clients_refused": self.access.refused if self.access else 0,
             "events_passed_over": self.events.passed_over if self.events else 0,
@@ -94,6 +94,10 @@ class Figures:
             counts |= {f"queries_{outcome}": n for outcome, n in self.query.counts.items()}
             counts["peers_dropped"] += self.query.peers_dropped
         return counts
+
+    def _state_saves_failed(self) -> int:
+        events = self.events.saves_failed if self.events else 0
+        return events + (self.resume.failures if self.resume else 0)
 
     def _beside(self) -> dict[str, int]:
         """Of the models besides the first; at the end, what waits is left."""

@@ -15,10 +15,13 @@ from typing import TypeAlias
 import structlog
 
 from umamba_rt.config.whole import Config
+from umamba_rt.core.estimate import ModelIdentity
 from umamba_rt.core.inventory import Inventory
 from umamba_rt.core.pipeline import Pipeline
+from umamba_rt.core.timebase import NS_PER_S
 from umamba_rt.engine.base import Engine
 from umamba_rt.errors import ModelError
+from umamba_rt.event_journal import EventJournal
 from umamba_rt.event_thread import EventThread
 from umamba_rt.events import Events
 from umamba_rt.figures import Figures
@@ -26,6 +29,7 @@ from umamba_rt.ingest import Clock, DataClock, Ingest
 from umamba_rt.intake import Intake, Room
 from umamba_rt.io.access import Access, open_access
 from umamba_rt.io.clock import SteadyClock
+from umamba_rt.io.event_file import EventFile
 from umamba_rt.io.publisher import Publisher
 from umamba_rt.io.query import QueryEndpoint
 from umamba_rt.io.seedlink import SeedLinkReader
@@ -105,7 +109,7 @@ class Parts:
             self.publisher = _make_publisher(config, self.resume, self.access)
             closing.callback(self.publisher.close)
             send = self._make_send(models)
-            self.events = _make_events(config, inventory, models)
+            self.events = _make_events(config, inventory, engines[0].identity, directory)
             if self.events:
                 send = self.events.following(send, self.publisher.send)
             self.overview = self._make_overview(models)
@@ -218,11 +222,18 @@ def _make_publisher(config: Config, resume: Resume | None, access: Access | None
     return Publisher(*config.publisher, access=access, echo_address=echo_address)
 
 
-def _make_events(config: Config, inventory: Inventory, models: Sequence[str]) -> EventThread | None:
+def _make_events(
+    config: Config, inventory: Inventory, model: ModelIdentity, directory: Path | None
+) -> EventThread | None:
     if not config.events.enabled:
         return None
-    live = config.run.mode == "live"
-    return EventThread(Events(config.events, inventory, models[0]), live=live)
+    events = Events(config.events, inventory, model.name, model)
+    journal = None
+    if directory:
+        file = EventFile(directory / "events", config.events, model.name)
+        journal = EventJournal(file, events, round(config.window.max_future_s * NS_PER_S))
+        journal.resume()
+    return EventThread(events, live=config.run.mode == "live", journal=journal)
 
 
 def _make_query(

@@ -60,3 +60,20 @@ def test_any_order_within_the_wait_gives_the_same(lags: list[int]) -> None:
         return told(order, items) + list(order.finish())
 
     assert run(shuffled) == run(straight)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([A, B, C]), st.integers(0, 12)), max_size=40),
+    st.integers(0, 40),
+)
+def test_order_that_another_goes_on_with_is_one_order(
+    items: list[tuple[GroupId, int]], cut: int
+) -> None:
+    alone, first, second = (TickOrder[str](3) for _ in range(3))
+    expected = told(alone, items) + list(alone.finish())
+    found = told(first, items[:cut])
+    reached: dict[GroupId, int] = {}
+    for group, tick in items[:cut]:
+        reached[group] = max(tick, reached.get(group, tick))
+    second.resume(reached, first.waiting)
+    assert found + told(second, items[cut:]) + list(second.finish()) == expected

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from umamba_rt.core.association import Arrival, Place, Source, find_source, relocate
+from umamba_rt.core.event_state import SavedCoincidence
 from umamba_rt.core.forming import Forming, PlaceOf, arrivals_of, by_onset
 from umamba_rt.core.ids import GroupId
 from umamba_rt.core.network_event import NetworkEvent
@@ -89,6 +90,17 @@ class Coincidence:
         self._events: list[Forming] = []
         self._loose: dict[str, StationEvent] = {}
 
+    @property
+    def saved(self) -> SavedCoincidence:
+        """What ``resume`` goes on from."""
+        forming = tuple(forming.saved for forming in self._events)
+        return SavedCoincidence(forming, tuple(self._loose.values()))
+
+    def resume(self, saved: SavedCoincidence) -> None:
+        """Go on with an earlier run's events; to be called before anything is accepted."""
+        self._events = [Forming.of(one) for one in saved.forming]
+        self._loose = {event.event_id: event for event in saved.loose}
+
     def accept(self, event: StationEvent) -> None:
         """Take a revision of a station event."""
         if any(forming.take_revision(event) for forming in self._events):
@@ -141,6 +153,7 @@ class Coincidence:
                     due=due, min_magnitude=self._rules.min_magnitude, place_of=self._place_of
                 )
                 told += [] if one is None else [one]
+                forming.told_ns = now_ns
         self._forget(now_ns)
         return told
 
@@ -282,8 +295,6 @@ class Coincidence:
             if now_ns - forming.origin_ns < (self._rules.close_after_s + _KEEP_S) * NS_PER_S
         ]
         oldest_ns = now_ns - _LOOSE_S * NS_PER_S
-        stale = [name for name, event in self._loose.items() if event.onset_ns < oldest_ns]
-        for name in stale:
-            del self._loose[name]
+        self._loose = {n: one for n, one in self._loose.items() if one.onset_ns >= oldest_ns}
         while len(self._loose) > _MOST_LOOSE:
             del self._loose[next(iter(self._loose))]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from statistics import median
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 from umamba_rt.core.association import Arrival, Place, Source
+from umamba_rt.core.event_state import SavedForming
 from umamba_rt.core.ids import GroupId
 from umamba_rt.core.network_event import Contribution, NetworkEvent
 from umamba_rt.core.network_magnitude import combine, weight_of
@@ -26,6 +27,7 @@ class Forming:
         source: None where too few coordinates are known.
         members: the latest revision of each sensor's event.
         latest: the latest revision that was told.
+        told_ns: the moment of the data at which it was, ns since 1970 UTC.
         changed: something came since.
         is_over: its time is up, and nothing of it was told.
         found_ns: end of the windows that it was found by, where not by its members' onsets.
@@ -35,9 +37,40 @@ class Forming:
     source: Source | None
     members: dict[GroupId, StationEvent]
     latest: NetworkEvent | None = None
+    told_ns: int = 0
     changed: bool = True
     is_over: bool = False
     found_ns: int = 0
+
+    @classmethod
+    def of(cls, saved: SavedForming) -> Self:
+        """As it was when it was saved."""
+        members = {event.group: event for event in saved.members}
+        return cls(
+            saved.event_id,
+            saved.source,
+            members,
+            saved.latest,
+            saved.told_ns,
+            saved.changed,
+            saved.is_over,
+            saved.found_ns,
+        )
+
+    @property
+    def saved(self) -> SavedForming:
+        """As plain values."""
+        members = tuple(self.members.values())
+        return SavedForming(
+            self.event_id,
+            self.source,
+            members,
+            self.latest,
+            self.told_ns,
+            self.changed,
+            self.is_over,
+            self.found_ns,
+        )
 
     @property
     def first_ns(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Generic, TypeVar
 
 from umamba_rt.core.ids import GroupId
@@ -23,6 +23,25 @@ class TickOrder(Generic[T]):
         self._wait_ns = wait_ns
         self._reached: dict[GroupId, int] = {}
         self._waiting: dict[int, list[tuple[GroupId, T]]] = {}
+
+    @property
+    def waiting(self) -> list[tuple[int, list[tuple[GroupId, T]]]]:
+        """The moments that are not over, and their items as they came."""
+        return [(moment_ns, list(self._waiting[moment_ns])) for moment_ns in sorted(self._waiting)]
+
+    def resume(
+        self,
+        reached: Mapping[GroupId, int],
+        waiting: Iterable[tuple[int, Iterable[tuple[GroupId, T]]]],
+    ) -> None:
+        """Go on where an earlier run was; to be called before the first ``put``.
+
+        Args:
+            reached: each sensor's newest moment.
+            waiting: see the property.
+        """
+        self._reached = dict(reached)
+        self._waiting = {moment_ns: list(items) for moment_ns, items in waiting}
 
     def put(self, group: GroupId, time_ns: int, item: T) -> Iterator[tuple[int, list[T]]]:
         """Take one item of a sensor, and hand out the moments that are over.

@@ -1,0 +1,199 @@
+"""event_journal.py: events go on over a kill as if nothing had been."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from tests.core.test_association import ORIGIN_NS, STATIONS
+from tests.test_event_thread import send
+from tests.test_events import CONFIG, INVENTORY, V2, estimate, estimates, network_of, taken
+from umamba_rt.core.rise import Rises
+from umamba_rt.core.station_event import Reading
+from umamba_rt.core.timebase import NS_PER_S
+from umamba_rt.event_journal import EventJournal
+from umamba_rt.event_thread import EventThread
+from umamba_rt.events import EventMessage, Events
+from umamba_rt.io.event_file import EventFile
+from umamba_rt.wire.event_message import NetworkEventMessage, StationEventMessage
+from umamba_rt.wire.message import Magnitude
+
+MESSAGES = list(estimates())
+
+
+@contextmanager
+def run(folder: Path, max_future_ns: int = 0) -> Iterator[tuple[Events, EventJournal]]:
+    """A run's events, gone on from the last run; at its end nothing is saved, as in a kill."""
+    events = Events(CONFIG, INVENTORY, "v2", V2)
+    file = EventFile(folder / "events", CONFIG, "v2")
+    journal = EventJournal(file, events, max_future_ns)
+    journal.resume()
+    yield events, journal
+    file.close()
+
+
+def take(events: Events, journal: EventJournal, messages: list[Magnitude]) -> list[EventMessage]:
+    """What estimates make due, in the order of the daemon's steps."""
+    told: list[EventMessage] = []
+    for message in messages:
+        reading = events.reading(message)
+        assert reading is not None
+        journal.note(reading)
+        told += events.read(reading)
+        journal.taken(reading)
+    return told
+
+
+@pytest.mark.parametrize("most", [2000, 7])
+def test_killed_at_any_moment_it_tells_what_an_undisturbed_run_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """The file begins anew never within a run, or often; the kills lie 17 estimates apart."""
+    monkeypatch.setattr("umamba_rt.event_journal._MOST_READINGS", most)
+    told: list[EventMessage] = []
+    again = 0
+    for begin in range(0, len(MESSAGES), 17):
+        with run(tmp_path) as (events, journal):
+            once_more = events.told_again()
+            assert all(one in told for one in once_more)
+            again += len(once_more)
+            # The last three were sent, and not known to have left: they come again.
+            told += take(events, journal, MESSAGES[max(0, begin - 3) : begin + 17])
+    with run(tmp_path) as (events, _):
+        told += events.finish()
+    assert told == taken(MESSAGES)
+    assert {one.event_id for one in network_of(told)} == {"20190704T173350-XX_0"}
+    assert again > 100
+
+
+def test_estimates_on_their_way_to_the_events_are_not_lost(tmp_path: Path) -> None:
+    """Noted, and the process killed before the events took them; the file began anew meanwhile."""
+    with run(tmp_path) as (events, journal):
+        told = take(events, journal, MESSAGES[:50])
+        for message in MESSAGES[50:80]:
+            reading = events.reading(message)
+            assert reading is not None
+            journal.note(reading)
+        journal.save()
+    with run(tmp_path) as (events, journal):
+        assert take(events, journal, MESSAGES[20:80]) == []  # all of it has been read
+        again = events.told_again()
+        told += take(events, journal, MESSAGES[80:])
+        told += events.finish()
+    whole = taken(MESSAGES)
+    assert told == [one for one in whole if one in told]
+    lost = [one for one in whole if one not in told]
+    assert lost  # their revisions by the 80th estimate, of which the last ones are told again
+    for one in lost:
+        later = [other for other in again + told if other.event_id == one.event_id]
+        assert max(other.revision for other in later) >= one.revision
+
+
+def test_open_events_and_the_last_ones_are_told_to_the_new_run(tmp_path: Path) -> None:
+    """Killed each three seconds, until the sensors' events have closed after 120 s, too."""
+    latest: dict[str, tuple[EventMessage, int]] = {}
+    found = set()
+    long = list(estimates(140))
+    step = 3 * len(STATIONS)
+    for begin in range(0, len(long), step):
+        with run(tmp_path) as (events, journal):
+            again = {one.event_id: one for one in events.told_again()}
+            second = begin // len(STATIONS)
+            for name, (one, told_at) in latest.items():
+                wanted = one.state != "closed" or second - told_at <= 3
+                assert again.get(name) == (one if wanted else None), (name, second, told_at)
+                found.add((type(one), one.state, wanted))
+            for number, message in enumerate(long[begin : begin + step]):
+                for one in take(events, journal, [message]):
+                    latest[one.event_id] = one, second + number // len(STATIONS)
+    closed = {(kind, wanted) for kind, state, wanted in found if state == "closed"}
+    assert closed == {
+        (kind, wanted)
+        for kind in (StationEventMessage, NetworkEventMessage)
+        for wanted in (False, True)
+    }
+
+
+def test_windows_of_a_clock_that_was_moved_back_are_read(tmp_path: Path) -> None:
+    with run(tmp_path) as (events, journal):
+        take(events, journal, MESSAGES)
+    back_ns = ORIGIN_NS - 3600 * NS_PER_S
+    with run(tmp_path) as (events, journal):
+        take(events, journal, [estimate("XX_0", back_ns, None)])
+        assert events.saved.sensors[0].end_ns == back_ns
+
+
+def test_events_from_the_future_are_told_and_begin_anew(tmp_path: Path) -> None:
+    ahead_ns = time.time_ns() + 3600 * NS_PER_S
+    with run(tmp_path, 7200 * NS_PER_S) as (events, journal):
+        take(events, journal, [estimate("XX_0", ahead_ns, None)])
+        journal.save()
+    with capture_logs() as logs, run(tmp_path) as (events, _):
+        assert events.saved.sensors == ()
+    assert [one["event"] for one in logs] == ["events_from_the_future"]
+
+
+def test_bug_at_an_estimate_ends_no_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with run(tmp_path) as (events, journal):
+        take(events, journal, MESSAGES[:20])
+    plain = Events.read
+
+    def read(self: Events, reading: Reading, rises: Rises | None = None) -> Iterator[EventMessage]:
+        if reading.group.station == "1":
+            raise ZeroDivisionError
+        return plain(self, reading, rises)
+
+    monkeypatch.setattr(Events, "read", read)
+    with capture_logs() as logs, run(tmp_path) as (events, _):
+        assert len(events.saved.sensors) == len(STATIONS) - 1
+    assert {(one["event"], one["station"]) for one in logs} == {("event_failed", "XX.1.--.HH")}
+
+
+def test_folder_that_cannot_be_written_is_told_once_and_counted(tmp_path: Path) -> None:
+    with capture_logs() as logs, run(tmp_path / "nowhere") as (events, journal):
+        told = take(events, journal, MESSAGES)
+        journal.close()
+        assert told + list(events.finish()) == taken(MESSAGES)
+        assert journal.failures == 2  # at the beginning and at the end
+    assert [one["event"] for one in logs] == ["events_not_saved"]
+
+
+def test_thread_with_a_journal_goes_on_over_its_end(tmp_path: Path) -> None:
+    told: list[EventMessage] = []
+    for part in (MESSAGES[:100], MESSAGES[100:]):
+        with run(tmp_path) as (events, journal):
+            thread = EventThread(events, live=True, journal=journal)
+            through = thread.following(send, told.append)
+            for message in part:
+                through(message, 0)
+                through(replace(message, revision=1), 0)
+            thread.finish(10.0)
+            assert thread.saves_failed == 0
+    once = [one for number, one in enumerate(told) if one not in told[:number]]
+    with run(tmp_path) as (events, _):
+        once += events.finish()
+    assert once == taken(MESSAGES)
+    assert len(told) > len(once) - 1  # the open ones came twice
+
+
+def test_estimate_that_could_not_be_sent_is_no_hindrance(tmp_path: Path) -> None:
+    with run(tmp_path) as (events, journal):
+        for message in MESSAGES[:40]:
+            reading = events.reading(message)
+            assert reading is not None
+            journal.note(reading)
+        last = reading
+        assert last is not None
+        list(events.read(last))
+        journal.taken(last)
+        journal.save()
+    file = EventFile(tmp_path / "events", CONFIG, "v2")
+    left = file.load()
+    assert left is not None
+    assert left[1] == []
