@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import zmq
 from tests.support import free_port, running_daemon
 from tests.test_daemon import config, rest
 from umamba_rt.curve import public_key, write_key_pair
-from umamba_rt.feed import ClientKeys, Subscriber, client_keys
+from umamba_rt.feed import AsyncSubscriber, ClientKeys, Subscriber, client_keys
 from umamba_rt.query import QueryClient
 
 
@@ -96,3 +97,51 @@ def test_keys_that_are_not_there_end_the_start_with_69(tmp_path: Path) -> None:
 
 def test_zmq_is_built_with_curve() -> None:
     assert zmq.has("curve")
+
+
+async def answered_by_async(address: str, query: str, keys: ClientKeys | None) -> int:
+    """Messages of the history that an asynchronous subscriber gets."""
+    found = 0
+    async with AsyncSubscriber(
+        address, ["heartbeat"], timeout_s=1.0, query_address=query, start="history", keys=keys
+    ) as feed:
+        while found < 20 and await feed.receive() is not None:
+            found += 1
+    return found
+
+
+def listened(address: str, query: str, *words: str) -> int:
+    """Messages that ``umamba-rt listen`` prints."""
+    command = [sys.executable, "-m", "umamba_rt", "listen", "--address", address, "--json"]
+    command += ["--query-address", query, "--count", "5", "--timeout-s", "2", *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return len(done.stdout.splitlines())
+
+
+def test_history_is_read_with_keys_and_by_nobody_else(tmp_path: Path) -> None:
+    """Subscribers of both kinds and the command: with keys more than 0 messages, else none."""
+    for name in ("server", "one", "two"):
+        write_key_pair(tmp_path / name)
+    (tmp_path / "clients").write_text(public_key(tmp_path / "one"), encoding="ascii")
+    feed, query = (f"tcp://127.0.0.1:{free_port()}" for _ in range(2))
+    server = str(tmp_path / "server.pub")
+    one, unlisted = (client_keys(server, tmp_path / name) for name in ("one", "two"))
+    others = [None, unlisted, client_keys(one.own.public, tmp_path / "one")]
+    text = guarded(tmp_path, feed, query)
+    with running_daemon(tmp_path, text, UMAMBA_RT_QUERY__ADDRESS=query) as daemon:
+        daemon.wait_notified("READY=1")
+        found = []
+        for keys in (one, *others):
+            with Subscriber(
+                feed, ["heartbeat"], timeout_s=1.0, query_address=query, start="history", keys=keys
+            ) as messages:
+                found.append([one.topic_seq for _, one in zip(range(20), messages, strict=False)])
+        # The first heartbeats were sent before anybody subscribed: they come from the history.
+        assert found == [list(range(1, 21)), [], [], []]
+        counts = [asyncio.run(answered_by_async(feed, query, keys)) for keys in (one, *others)]
+        assert counts == [20, 0, 0, 0]
+        own, stranger = (str(tmp_path / name) for name in ("one", "two"))
+        assert listened(feed, query, "--server-key", server, "--key-file", own) == 5
+        assert listened(feed, query, "--server-key", server, "--key-file", stranger) == 0
+        assert listened(feed, query) == 0
+        assert daemon.end() == 0
