@@ -286,3 +286,13 @@ def test_where_no_station_has_a_place_the_stack_finds_an_event_unknown() -> None
     network = Network(placed=False).take(earthquake())
     network.coincidence.reveal(hidden(), members(), LATER_NS)
     assert len({one.event_id for one in network.coincidence.tell(LATER_NS)}) <= 1
+
+
+def test_how_large_it_is_follows_from_its_own_windows_not_from_the_next_earthquakes() -> None:
+    grown = [replace(one, magnitude=5.0) for one in earthquake()[:3]]
+    network = Network().take(grown)
+    network.coincidence.reveal(hidden(), members(magnitude=1.9), LATER_NS)
+    assert network.coincidence.tell(LATER_NS) == []
+    network.coincidence.reveal(hidden(), members(magnitude=2.1), LATER_NS)
+    (told,) = network.coincidence.tell(LATER_NS)
+    assert {share.event.event_id for share in told.stations} >= {one.event_id for one in grown}

@@ -123,6 +123,14 @@ class Coincidence:
         late_s = [forming.late_s(hidden.source, self._place_of) for forming in self._events]
         if any(late is not None and abs(late) <= self._rules.hidden_apart_s for late in late_s):
             return
+        if len(members) < self._rules.min_stations:
+            return
+        # Not by what the triggers' events have become: their latest windows may hold the next
+        # earthquake already.
+        weights = [weight_of(member, None) for member in members.values()]
+        mean = combine([member.magnitude for member in members.values()], weights)
+        if mean.magnitude < self._rules.hidden_magnitude:
+            return
         chosen = dict(members)
         for event in self._loose.values():
             place = self._place_of(event.group, event.onset_ns)
@@ -130,12 +138,7 @@ class Coincidence:
                 off_ns = event.onset_ns - hidden.source.p_ns(place)
                 if abs(off_ns) <= self._rules.tolerance_s * NS_PER_S:
                     chosen[event.group] = event
-        if len(chosen) < self._rules.min_stations:
-            return
-        found = list(chosen.values())
-        magnitude = combine([m.magnitude for m in found], [weight_of(m, None) for m in found])
-        if magnitude.magnitude >= self._rules.hidden_magnitude:
-            self._begin(hidden.source, found).found_ns = now_ns
+        self._begin(hidden.source, list(chosen.values())).found_ns = now_ns
 
     def tell(self, now_ns: int) -> list[NetworkEvent]:
         """The revisions that are due.
