@@ -18,7 +18,7 @@ MAX_SLOPE_MB_PER_H = 1.0
 MAX_MORE_DESCRIPTORS = 2
 _SAMPLE_S = 1.0
 # Of a shorter life no slope is told.
-_LEAST_S = 120.0
+_LEAST_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
