@@ -74,7 +74,7 @@ install -d -m 750 -o "${owner%:*}" -g "${owner#*:}" "$state"
 
 if [ "$program" = make ]; then
     [ -x "$opt/bin/python" ] || python3 -m venv "$opt"
-    "$opt/bin/python" -m pip install --quiet --disable-pip-version-check -c "$here/constraints.txt" "$here"
+    "$opt/bin/python" -m pip install --quiet --disable-pip-version-check -c "$here/constraints.txt" "$here[fast]"
 elif [ -n "$program" ]; then
     [ ! -e "$opt" ] || [ -L "$opt" ] || fail 69 "$opt is in the way"
     ln -sfn "$program" "$opt"
