@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import replace
 
 import pytest
@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.queued import task
+from umamba_rt.core.timebase import NS_PER_S
 from umamba_rt.window_queue import Task, WindowQueue
 
 
@@ -69,13 +70,28 @@ def test_turn_of_a_window_that_waited_too_long_goes_to_the_newest_of_its_station
     assert [one.window.first // 100 for one in queue.take(9, 0)] == [2]
 
 
-def test_windows_that_did_not_wait_too_long_stay_behind_one_that_did() -> None:
-    queue = WindowQueue(size=100, max_age_s=2.0)
-    now = time.monotonic_ns()
-    for number, age_s in enumerate((3, 3, 1, 0)):
-        queue.put(Task(task("a", number, samples=2).window, now - age_s * 10**9))
-    assert [one.window.first // 100 for one in queue.take(1, 0)] == [2]
-    assert (queue.dropped, len(queue)) == (2, 1)
+@pytest.mark.parametrize("burst", [1, 4])
+def test_overload_is_shared_by_all_stations_though_their_windows_come_in_bursts(burst: int) -> None:
+    """Thirty stations, a window a second each; ten can be done a second, for ten minutes."""
+    queue = WindowQueue(size=1024, max_age_s=1.0)
+    stations = [f"S{number:02d}" for number in range(30)]
+    served, oldest_s = Counter[str](), 0.0
+    real_ns = time.monotonic_ns()
+    for tenth in range(6000):
+        # The queue reads the real clock: it is told a limit as long after as this time is ahead.
+        time_ns = real_ns + tenth * NS_PER_S // 10
+        for number, station in enumerate(stations):
+            if (tenth + number * 7) % (10 * burst) == 0:
+                for _ in range(burst):
+                    queue.put(Task(task(station, tenth, samples=2).window, time_ns))
+        queue._max_age_ns = NS_PER_S - (time_ns - time.monotonic_ns())
+        for one in queue.take(1, 0):
+            served[one.window.group.station] += 1
+            oldest_s = max(oldest_s, (time_ns - one.arrived_ns) / NS_PER_S)
+    mean = served.total() / len(stations)
+    assert mean > 195
+    assert max(abs(served[station] - mean) for station in stations) < 0.1 * mean
+    assert oldest_s < 2 * burst
 
 
 def test_stations_take_turns_live_however_many_windows_one_of_them_brings() -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from umamba_rt.cadence import Cadence
 from umamba_rt.core.ids import GroupId
 from umamba_rt.core.window import Window
+from umamba_rt.turns import Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +26,12 @@ class Task:
 class WindowQueue:
     """Windows waiting for a model, oldest first; bounded in number and, live, in age.
 
-    Live, the stations take turns, each with its oldest window, however many came for one at once.
-    When it is full, a new window drives out the oldest one of its own station, or, where it has
-    none waiting, the oldest one of the station that has most. Where a station's window waited
-    longer than ``max_age_s`` when its turn comes, the next one of the station that did not takes
-    the turn, or else the newest one, and those before it are dropped. So the newest of each
-    station stays, and what is estimated does not grow old.
+    Live, the stations take turns (see ``Turns``), each with its oldest window, however many came
+    for one at once. When it is full, a new window drives out the oldest one of its own station, or,
+    where it has none waiting, the oldest one of the station that has most. Where a station's window
+    waited longer than ``max_age_s`` when its turn comes, the newest one of the station takes the
+    turn, and those before it are dropped. So the newest of each station stays, and what is
+    estimated does not grow old.
 
     Attributes:
         size: most windows.
@@ -51,7 +52,8 @@ class WindowQueue:
         self._cadence = Cadence()
         self._came = 0
         self._tasks: OrderedDict[int, Task] = OrderedDict()  # by the order in which they came
-        self._numbers: dict[GroupId, deque[int]] = {}  # by whose turn comes first
+        self._numbers: dict[GroupId, deque[int]] = {}
+        self._turns = Turns()  # live alone
         self._wanted = 0  # that many end the wait for more; 0: nobody waits for more
         self._changed = threading.Condition()
 
@@ -85,7 +87,9 @@ class WindowQueue:
                 self._make_room(group)
             self._came += 1
             self._tasks[self._came] = task
-            self._numbers.setdefault(group, deque()).append(self._came)
+            if group not in self._numbers:
+                self._wait(group, deque())
+            self._numbers[group].append(self._came)
             self._cadence.note(group, now_ns())
             # Waking the worker for each window of a batch would take turns with the reader.
             is_whole = len(self) >= self._wanted or len(self._numbers) >= self._cadence.sensors
@@ -128,34 +132,31 @@ class WindowQueue:
         if group not in self._numbers:
             group = max(self._numbers, key=lambda name: len(self._numbers[name]))
         del self._tasks[self._numbers[group].popleft()]
-        self._tidy(group)
         self.dropped += 1
-
-    def _pop(self, oldest_ns: float) -> Task:
-        oldest = next(iter(self._tasks.values())).window.group
-        group = next(iter(self._numbers)) if self.is_live else oldest
-        numbers = self._numbers.pop(group)
-        task = self._tasks.pop(numbers.popleft())
-        while task.arrived_ns < oldest_ns and numbers:
-            if self._tasks[numbers[-1]].arrived_ns < oldest_ns:
-                task = self._newest(numbers)
-            else:
-                task = self._tasks.pop(numbers.popleft())
-                self.dropped += 1
-        if numbers:
-            self._numbers[group] = numbers  # behind those whose turn has not come
-        return task
-
-    def _newest(self, numbers: deque[int]) -> Task:
-        """The newest of a station's windows, all of which waited too long; the others go."""
-        left = [self._tasks.pop(number) for number in numbers]
-        self.dropped += len(left)
-        numbers.clear()
-        return max(left, key=lambda one: (one.window.first, one.window.revision))
-
-    def _tidy(self, group: GroupId) -> None:
         if not self._numbers[group]:
             del self._numbers[group]
+            if self.is_live:
+                self._turns.leave(group)
+
+    def _pop(self, oldest_ns: float) -> Task:
+        if self.is_live:
+            group = self._turns.take()
+        else:
+            group = next(iter(self._tasks.values())).window.group
+        numbers = self._numbers.pop(group)
+        task = self._tasks.pop(numbers.popleft())
+        if task.arrived_ns < oldest_ns and numbers:
+            left = [self._tasks.pop(number) for number in numbers]
+            self.dropped += len(left)
+            return max(left, key=lambda one: (one.window.first, one.window.revision))
+        if numbers:
+            self._wait(group, numbers)
+        return task
+
+    def _wait(self, group: GroupId, numbers: deque[int]) -> None:
+        self._numbers[group] = numbers
+        if self.is_live:
+            self._turns.join(group)
 
 
 def now_ns() -> int:
