@@ -21,8 +21,10 @@ import pytest
 from obspy import UTCDateTime, read_events
 
 from tests.feed.serving import served
-from tests.support import ROOT, free_port, records_of, running_daemon
+from tests.support import RIDGECREST, ROOT, free_port, needs_shared, records_of, running_daemon
 from tests.test_daemon import config, replay
+from umamba_rt.feed import Subscriber
+from umamba_rt.io.archive import ArchiveChoice, read_archive
 from umamba_rt.query import QueryClient
 
 PLAIN = [sys.executable, str(ROOT / "tools" / "bridge_plain.py")]
@@ -178,6 +180,46 @@ def test_closed_network_events_become_quakeml_files_over_a_restart(tmp_path: Pat
     assert bare.origins == []
     assert "no origin" in bare.comments[0].text
     assert Counter(path.suffix for path in folder.iterdir()) == {".xml": 3, ".json": 1}
+
+
+@needs_shared
+def test_recorded_earthquakes_of_a_real_daemon_are_the_files_that_its_feed_tells_of(
+    tmp_path: Path,
+) -> None:
+    port, feed, query = free_port(), *(f"tcp://127.0.0.1:{free_port()}" for _ in range(2))
+    inventory = RIDGECREST.parent / "stations.xml"
+    more = f'[stations]\ninventory = "{inventory}"\n[events]\nclose_after_s = 30.0\n'
+    choice = ArchiveChoice(_ns("2019-07-04T17:02:00"), _ns("2019-07-04T17:04:30"), ())
+    records = read_archive([RIDGECREST], choice).records
+    folder = tmp_path / "events"
+    command = [*QUAKEML, "--folder", str(folder), "--address", feed, "--query-address", query]
+    with (
+        running_daemon(
+            tmp_path, config(port, feed, more=more), UMAMBA_RT_QUERY__ADDRESS=query
+        ) as daemon,
+        Subscriber(feed, ["event.network."], timeout_s=20.0, query_address=query) as heard,
+        lines_of(command) as lines,
+    ):
+        daemon.wait_notified("READY=1")
+        with replay(tmp_path, records, port, "--speed", "max"):
+            message = heard.receive()
+            while message is not None and message.body["state"] != "closed":
+                message = heard.receive()
+            assert message is not None
+            assert lines.wait_for(1)
+    (event,) = read_events(str(folder / f"{message.body['event_id']}.xml"))
+    assert event.preferred_magnitude().mag == message.body["magnitude"]
+    assert event.preferred_magnitude().station_count == message.body["n_stations"] >= 6
+    told = read_events(str(RIDGECREST.parent / "catalogue.xml"))
+    origin = event.preferred_origin()
+    near = [one for one in told if abs(one.origins[0].time - origin.time) < 2]
+    assert len(near) == 1
+    assert abs(near[0].magnitudes[0].mag - event.preferred_magnitude().mag) < 1
+    assert abs(near[0].origins[0].latitude - origin.latitude) < 0.3
+
+
+def _ns(text: str) -> int:
+    return int(UTCDateTime(text).ns)
 
 
 def _run(command: list[str]) -> list[str]:
