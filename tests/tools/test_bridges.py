@@ -190,7 +190,7 @@ def test_recorded_earthquakes_of_a_real_daemon_are_the_files_that_its_feed_tells
     inventory = RIDGECREST.parent / "stations.xml"
     more = f'[stations]\ninventory = "{inventory}"\n[events]\nclose_after_s = 30.0\n'
     choice = ArchiveChoice(_ns("2019-07-04T17:02:00"), _ns("2019-07-04T17:04:30"), ())
-    records = read_archive([RIDGECREST], choice).records
+    records = list(read_archive([RIDGECREST], choice).records)
     folder = tmp_path / "events"
     command = [*QUAKEML, "--folder", str(folder), "--address", feed, "--query-address", query]
     with (
