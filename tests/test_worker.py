@@ -127,18 +127,23 @@ def unfailing(engines: list[Engine], queue: WindowQueue, sent: list[str], batch:
     )
 
 
+def aged(station: str, second: int, age_s: float) -> Task:
+    """A window that came so long ago."""
+    return Task(task(station, second).window, time.monotonic_ns() - round(age_s * 1e9))
+
+
 def test_second_model_runs_only_while_no_window_waits_for_the_first(both: list[Engine]) -> None:
     sent: list[str] = []
     queue = WindowQueue(size=100, max_age_s=60.0)
     worker = unfailing(both, queue, sent)
     for second in range(12):
-        queue.put(task("a", second))
+        queue.put(aged("a", second, 1.0))
     for _ in range(4):
         assert worker._turn()
     # Three batches of four, then a piece of eight; a window that comes now is before the rest.
     assert sent[:12] == [f"v2 a {second}" for second in range(12)]
     assert sent[12:] == [f"v1 a {second}" for second in range(8)]
-    queue.put(task("b", 30))
+    queue.put(aged("b", 30, 1.0))
     assert worker._turn()
     assert sent[20:] == ["v2 b 30"]
     assert worker._turn()
@@ -146,13 +151,26 @@ def test_second_model_runs_only_while_no_window_waits_for_the_first(both: list[E
     assert not worker._turn()
 
 
+def test_second_model_runs_while_windows_gather_that_are_young_enough(both: list[Engine]) -> None:
+    sent: list[str] = []
+    queue = WindowQueue(size=100, max_age_s=60.0)
+    worker = unfailing(both, queue, sent)
+    queue.put(aged("a", 1, 1.0))
+    assert worker._turn()
+    for station in "bc":
+        queue.put(aged(station, 2, -60.0))  # younger than the pause at which it would be taken
+    for _ in range(2):
+        assert worker._turn()
+    assert sent == ["v2 a 1", "v1 a 1", "v2 b 2", "v2 c 2"]
+
+
 def test_second_model_drops_by_itself_what_it_has_no_time_for(both: list[Engine]) -> None:
     sent: list[str] = []
     queue = WindowQueue(size=6, max_age_s=60.0)
     worker = unfailing(both, queue, sent)
     for second in range(12):
-        queue.put(task("a", second))
-        queue.put(task("b", second))
+        queue.put(aged("a", second, 1.0))
+        queue.put(aged("b", second, 1.0))
         assert worker._turn()
     while worker._turn():
         pass
@@ -182,15 +200,14 @@ def test_overloaded_second_model_takes_turns_and_the_newest(both: list[Engine]) 
     sent: list[str] = []
     queue = WindowQueue(size=100, max_age_s=2.0)
     worker = unfailing(both, queue, sent, batch=100)
-    aged_ns = time.monotonic_ns() - 3 * 10**9
     for second in range(4):
         for station in "abcdefghij":
-            queue.put(Task(task(station, second).window, time.monotonic_ns()))
+            queue.put(aged(station, second, 0.0))
     worker._turn()
     backlog = worker.backlogs["v1"]
-    aged = [Task(one.window, aged_ns) for one in backlog.take(100, 0.0)]
-    for one in aged:
-        backlog.put(one)
+    aged_ns = time.monotonic_ns() - 3 * 10**9
+    for one in backlog.take(100, 0.0):
+        backlog.put(Task(one.window, aged_ns))
     while worker._turn():
         pass
     assert sent[40:] == [f"v1 {station} 3" for station in "abcdefghij"]

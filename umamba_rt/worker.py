@@ -11,7 +11,9 @@ from enum import StrEnum
 import numpy as np
 import structlog
 
+from umamba_rt.cadence import LINGER_NS
 from umamba_rt.core.estimate import ModelName
+from umamba_rt.core.timebase import NS_PER_S
 from umamba_rt.core.window import Window
 from umamba_rt.engine.base import Engine, estimate
 from umamba_rt.errors import ModelError
@@ -56,7 +58,8 @@ class Worker:
 
     The first model takes the queue's windows; each other one has a backlog of those that the first
     is through with, by the queue's rules, and works on it in small pieces while the queue is
-    empty. In replay mode, where nothing is dropped, a full backlog is worked on first.
+    empty, or gathers windows that are young enough to be waited for in any case. In replay mode,
+    where nothing is dropped, a full backlog is worked on first.
     """
 
     def __init__(
@@ -177,7 +180,8 @@ class Worker:
             self._retry(*self._suspects.popleft())
             return True
         waiting = [engine for engine in others if len(self._backlogs[engine.identity.name])]
-        if not any(map(self._is_full, waiting)):
+        gathers = bool(waiting) and self._queue.oldest_wait_s * NS_PER_S < LINGER_NS
+        if not gathers and not any(map(self._is_full, waiting)):
             # While there is other work, no window is waited for: more come during that.
             tasks = self._queue.take(self._batch_size, 0.0 if waiting else _IDLE_S)
             if tasks:
