@@ -9,9 +9,10 @@ import pytest
 
 from tests.core.test_association import EPICENTRE, ORIGIN_NS, STATIONS
 from umamba_rt.core.association import Place, Source
-from umamba_rt.core.coincidence import Coincidence, NetworkRules
+from umamba_rt.core.coincidence import Coincidence
 from umamba_rt.core.ids import GroupId
 from umamba_rt.core.network_event import NetworkEvent
+from umamba_rt.core.network_rules import NetworkRules
 from umamba_rt.core.source_scan import Hidden
 from umamba_rt.core.station_event import StationEvent
 from umamba_rt.core.timebase import NS_PER_S

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from umamba_rt.config.table import key, show
-from umamba_rt.core.coincidence import NetworkRules
+from umamba_rt.core.network_rules import NetworkRules
 from umamba_rt.core.source_scan import ScanRules
 from umamba_rt.core.sta_lta import StaLtaRules
 from umamba_rt.core.station_event import EventRules
