@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 
@@ -114,7 +115,13 @@ def both(engine: Engine) -> list[Engine]:
     return [engine, load_engine(None, name="v1")]
 
 
-def unfailing(engines: list[Engine], queue: WindowQueue, sent: list[str], batch: int = 4) -> Worker:
+def unfailing(
+    engines: list[Engine],
+    queue: WindowQueue,
+    sent: list[str],
+    batch: int = 4,
+    backlog_age_s: float | None = None,
+) -> Worker:
     """A worker that notes what it sends as ``v1 STATION SECOND``."""
 
     def note(message: Magnitude, _arrived_ns: int) -> float:
@@ -123,7 +130,12 @@ def unfailing(engines: list[Engine], queue: WindowQueue, sent: list[str], batch:
         return 0.0
 
     return Worker(
-        engines, queue, note, batch_size=batch, on_failure=lambda error: pytest.fail(str(error))
+        engines,
+        queue,
+        note,
+        batch_size=batch,
+        backlog_age_s=backlog_age_s,
+        on_failure=lambda error: pytest.fail(str(error)),
     )
 
 
@@ -194,6 +206,22 @@ def test_replay_drops_nothing_for_the_second_model_either(both: list[Engine]) ->
     assert worker.stop(60.0)
     assert [one for one in sent if one.startswith("v1")] == [f"v1 a {n}" for n in range(20)]
     assert worker.backlogs["v1"].dropped == queue.dropped == 0
+
+
+def test_backlog_may_grow_older_than_the_queue_live_and_without_bounds_in_a_replay(
+    both: list[Engine],
+) -> None:
+    for max_age_s, dropped in ((1.0, 1), (math.inf, 0)):
+        sent: list[str] = []
+        queue = WindowQueue(size=100, max_age_s=max_age_s)
+        worker = unfailing(both, queue, sent, backlog_age_s=5.0)
+        backlog = worker.backlogs["v1"]
+        for station, age_s in (("a", 4.0), ("a", 3.0), ("b", 6.0), ("b", 3.0)):
+            backlog.put(aged(station, 1, age_s))
+        while worker._turn():
+            pass
+        assert backlog.dropped == dropped
+        assert len(sent) == 4 - dropped
 
 
 def test_overloaded_second_model_takes_turns_and_the_newest(both: list[Engine]) -> None:

@@ -125,6 +125,7 @@ class Parts:
                 self.queue,
                 latencies.timing(self.overview.counting(send)),
                 batch_size=config.model.batch_size,
+                backlog_age_s=config.model_v1.max_queue_s,
                 on_failure=on_failure,
                 on_turn=on_turn,
             )

@@ -72,9 +72,10 @@ class WindowQueue:
             oldest = next(iter(self._tasks.values()), None)
         return 0.0 if oldest is None else (now_ns() - oldest.arrived_ns) / 1e9
 
-    def emptied(self) -> WindowQueue:
-        """A new queue by the same rules."""
-        return WindowQueue(self.size, max_age_s=self._max_age_ns / 1e9)
+    def emptied(self, max_age_s: float | None = None) -> WindowQueue:
+        """A new queue by the same rules; live with another ``max_age_s``, if one is given."""
+        age_s = self._max_age_ns / 1e9
+        return WindowQueue(self.size, max_age_s=max_age_s if max_age_s and self.is_live else age_s)
 
     def put(self, task: Task) -> None:
         """Add a window."""

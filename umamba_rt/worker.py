@@ -69,6 +69,7 @@ class Worker:
         send: Callable[[Magnitude, int], float],
         *,
         batch_size: int,
+        backlog_age_s: float | None = None,
         on_failure: Callable[[ModelError], None],
         on_turn: Callable[[], None] = lambda: None,
     ) -> None:
@@ -79,6 +80,7 @@ class Worker:
             queue: where windows come from.
             send: sends an estimate, given its arrival by ``time.monotonic_ns``.
             batch_size: most windows in one call of a model.
+            backlog_age_s: live, of a backlog what ``max_age_s`` is of the queue; None: the same.
             on_failure: called from the thread when a model fails; the thread then ends, and
                 ``restart`` begins another.
             on_turn: called from the thread at each of its turns, five a second at least.
@@ -88,7 +90,8 @@ class Worker:
         self.restarts = 0
         self._engines = engines
         self._queue = queue
-        self._backlogs = {engine.identity.name: queue.emptied() for engine in engines[1:]}
+        names = [engine.identity.name for engine in engines[1:]]
+        self._backlogs = {name: queue.emptied(backlog_age_s) for name in names}
         self._send = send
         self._batch_size = batch_size
         self._on_failure, self._on_turn = on_failure, on_turn

@@ -52,3 +52,9 @@ class ModelV1Config:
     enabled: bool = key("run V1 beside V2", False)
     checkpoint: str = path_key("as in [model]")
     seed: int = key("of the random weights", 0, low=0, high=2**31 - 1)
+    max_queue_s: float = key(
+        "as in [model]. V1 has the time that V2 leaves: for seconds that may be none",
+        5.0,
+        low=0.1,
+        high=3600,
+    )
