@@ -22,9 +22,16 @@ class Process:
     def start(self) -> None:
         """Start it; its log goes on."""
         with self._log.open("ab") as log:
+            self._begin = log.tell()
             self._running = subprocess.Popen(
                 self._command, stdout=log, stderr=log, env=self._environment
             )
+
+    def has_said(self, text: str) -> bool:
+        """Whether this stands in its log since it was started last."""
+        with self._log.open("rb") as log:
+            log.seek(self._begin)
+            return text.encode() in log.read()
 
     def kill(self) -> None:
         """SIGKILL, and wait."""

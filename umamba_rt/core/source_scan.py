@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import insort
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -108,6 +109,7 @@ class SourceScan:
         self._rules = rules
         self._place_of = place_of
         self._rows: dict[GroupId, int] = {}
+        self._groups: list[GroupId] = []  # in order, whichever told first
         self._latest: dict[GroupId, int] = {}
         # Row 0 is the station that is silent.
         self._held = np.zeros((2, 1, _HELD), np.float32)
@@ -145,6 +147,7 @@ class SourceScan:
         row = self._rows.get(group)
         if row is None:
             row = self._rows[group] = len(self._rows) + 1
+            insort(self._groups, group)
             more = np.zeros((2, 1, _HELD), np.float32)
             self._held = np.concatenate([self._held, more], axis=1)
         at = np.arange(rises.first, rises.first + len(rises.p)) % _HELD
@@ -156,7 +159,7 @@ class SourceScan:
         """Of each station that works one sensor; a new grid where they are others than before."""
         places: dict[str, Place] = {}
         sensors: dict[str, GroupId] = {}
-        for group in sorted(self._latest):
+        for group in self._groups:
             if self._end - self._latest[group] > _WORKING or group.station_id in sensors:
                 continue
             place = self._place_of(group, index_ns(self._end * BIN))
