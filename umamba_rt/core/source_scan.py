@@ -129,9 +129,12 @@ class SourceScan:
         told = [(group, one) for group, one in rises if one.first + len(one.p) > self._end - _HELD]
         if not told:
             return
+        before = self._end
         self._make_room(max(one.first + len(one.p) for _, one in told))
         for group, one in told:
             self._put(group, one)
+        if self._end == before:
+            return  # stations that lag, one by one: no further moment can be stacked
         self._choose()
         self._stack()
         yield from self._decide()
