@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
+from tests.endpoints import wait_until
 from tests.support import START_NS, free_port, records_of, running_daemon
 from tests.test_daemon import collect, config, counted, replay, rest, until, wait_for_feed
 from umamba_rt.config.file import parse
@@ -110,13 +112,24 @@ def test_killed_three_times_it_sends_what_an_undisturbed_run_sends(tmp_path: Pat
     assert len(expected) < 2 * 101  # some were withheld, and stayed so
 
 
+def sequences(state: Path, port: int) -> dict[str, int]:
+    """Of each station the number of the last packet that the state directory holds."""
+    saved = StateFile(state, f"127.0.0.1:{port}").load()
+    return {station: one.sequence for station, one in saved.items()}
+
+
+def is_saved_beyond(state: Path, port: int, before: dict[str, int]) -> bool:
+    now = sequences(state, port)
+    return bool(now) and all(now.get(name, 0) > number for name, number in before.items())
+
+
 def test_positions_move_on_after_a_restart(tmp_path: Path) -> None:
     """Killed after 20 windows; the next run saves while it runs, not only at its end."""
     port, address, state = free_port(), f"ipc://{tmp_path}/feed", tmp_path / "state"
     text = config(port, address, more=f'[state]\ndirectory = "{state}"\n')
     with ExitStack() as stack:
         feed = stack.enter_context(Subscriber(address, timeout_s=0.5))
-        found = []
+        found: list[dict[str, int]] = []
         for number, target in enumerate([20, 60]):
             folder = tmp_path / str(number)
             folder.mkdir()
@@ -126,9 +139,9 @@ def test_positions_move_on_after_a_restart(tmp_path: Path) -> None:
                     words = ["--speed", "20", "--linger", "120"]
                     stack.enter_context(replay(tmp_path, records_of(seconds=130), port, *words))
                 collect(feed, target, 120)
-                time.sleep(2.5)
-            file = StateFile(state, f"127.0.0.1:{port}")
-            found.append({station: one.sequence for station, one in file.load().items()})
+                before = found[-1] if found else {}
+                wait_until(partial(is_saved_beyond, state, port, before))
+            found.append(sequences(state, port))
     assert found[0].keys() == found[1].keys() != set()
     assert all(found[1][station] > sequence for station, sequence in found[0].items())
 
