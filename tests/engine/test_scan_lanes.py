@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from umamba_rt.core.estimate import Float32Array
-from umamba_rt.engine.scan_lanes import LANES, LOG2_E, STATES, bound_scan
+from umamba_rt.engine.call_table import CallTable
+from umamba_rt.engine.scan_lanes import LANES, LOG2_E, STATES, scan_call
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ def case(seed: int, windows: int, tokens: int, blocks: int) -> Case:
 def run(given: Case) -> Float32Array:
     rates = np.float64(given.a).reshape(-1, LANES, STATES).transpose(0, 2, 1) * LOG2_E
     y = np.empty_like(given.u)
-    bound_scan(
+    call = scan_call(
         given.u,
         given.delta,
         given.gate,
@@ -47,7 +48,8 @@ def run(given: Case) -> Float32Array:
         np.ascontiguousarray(rates, dtype=np.float32),
         given.direct.reshape(-1, LANES),
         y,
-    )()
+    )
+    CallTable([call]).run(0, 1)
     return y
 
 

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from queue import SimpleQueue
 
 import numpy as np
-import openvino
 
 from umamba_rt.core.amplitude import N_AMPLITUDE, unknown_amplitude
 from umamba_rt.core.estimate import BatchOutput, Float32Array
 from umamba_rt.core.preprocess import ModelInput
 from umamba_rt.engine.base import about, require
-from umamba_rt.engine.openvino_graphs import AMPLITUDE, VALUES, WINDOW, Chain, Segment, chain_of
+from umamba_rt.engine.call_table import Call, CallTable, copy_call
+from umamba_rt.engine.openvino_calls import Graphs, Request, infer_address, require_success
+from umamba_rt.engine.openvino_graphs import AMPLITUDE, VALUES, WINDOW, Chain, chain_of
+from umamba_rt.engine.openvino_mamba import Scan
 from umamba_rt.engine.output import output_of, width_of
-from umamba_rt.engine.scan_lanes import bound_scan
+from umamba_rt.engine.scan_lanes import scan_call
 from umamba_rt.engine.weights import Weights
 from umamba_rt.models.config import V1Config
 from umamba_rt.models.threads import ranges
@@ -55,14 +56,16 @@ class FastCpuEngine:
         self._width = width_of(config)
         self._threads = threads or len(os.sched_getaffinity(0))
         self._lanes: SimpleQueue[_Lane] = SimpleQueue()
-        for lane in _lanes(chain_of(weights), self._threads, half=half):
-            self._lanes.put(lane)
+        chain = chain_of(weights)
+        for _ in range(self._threads):
+            self._lanes.put(_Lane(chain, half=half))
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="engine")
 
     def run(self, batch: ModelInput) -> BatchOutput:
         """Estimate the magnitudes of preprocessed windows; see `Engine.run`."""
-        count, samples = len(batch), batch.samples
-        require("samples", samples, (count, self._components, self.in_samples))
+        count = len(batch)
+        require("samples", batch.samples, (count, self._components, self.in_samples))
+        samples = np.ascontiguousarray(batch.samples)
         amplitude = batch.amplitude
         if not self.amplitude_features:
             amplitude = None
@@ -70,6 +73,7 @@ class FastCpuEngine:
             amplitude = unknown_amplitude(count)
         else:
             require("amplitude", amplitude, (count, N_AMPLITUDE))
+            amplitude = np.ascontiguousarray(amplitude)
         values = np.empty((count, self._width), np.float32)
         if count:
             work = partial(self._work, samples, amplitude, values)
@@ -85,8 +89,7 @@ class FastCpuEngine:
     ) -> None:
         lane = self._lanes.get()
         try:
-            for k in range(*part):
-                lane.run(samples[k], None if amplitude is None else amplitude[k], values[k])
+            lane.run(samples, amplitude, values, part)
         finally:
             self._lanes.put(lane)
 
@@ -97,56 +100,67 @@ class FastCpuEngine:
 
 
 class _Lane:
-    """One thread's way through the chain: requests and arrays, all made once.
+    """One thread's way through the chain: graphs, arrays and calls, all made once.
+
+    With one stream OpenVINO computes in the thread that asks; with several it hands each graph to
+    a thread of its own. See ``docs/decisions/0012-no-hand-overs.md``.
 
     Args:
-        compiled: each segment with its compiled graph.
+        chain: of the model.
+        half: see ``FastCpuEngine``.
     """
 
-    def __init__(self, compiled: list[tuple[Segment, openvino.CompiledModel]]) -> None:
-        self._arrays: dict[str, Float32Array] = {}
-        self._steps: list[Callable[[], object]] = []
-        for segment, model in compiled:
-            request = model.create_infer_request()
-            outputs = {port.get_any_name(): request.get_tensor(port) for port in model.outputs}
-            for port in model.inputs:
-                array = self._array(port.get_any_name(), tuple(port.shape))
-                request.set_tensor(port, openvino.Tensor(array, shared_memory=True))
-            arrays = {name: tensor.data for name, tensor in outputs.items()}
-            self._arrays |= arrays
-            self._steps.append(request.infer)
+    def __init__(self, chain: Chain, *, half: bool) -> None:
+        self._graphs = Graphs(
+            {
+                "INFERENCE_NUM_THREADS": "1",
+                "NUM_STREAMS": "1",
+                "ENABLE_CPU_PINNING": "NO",  # to a core that a neighbour may have taken
+                "INFERENCE_PRECISION_HINT": "bf16" if half else "f32",
+            }
+        )
+        requests = [self._graphs.add(segment.graph) for segment in chain]
+        steps: list[Call] = []
+        for number, (segment, request) in enumerate(zip(chain, requests, strict=True)):
+            steps.append(Call(infer_address(), (request.address,), gives_status=True))
             if segment.scan is not None:
-                scan = segment.scan
-                u, delta, gate, bc = (arrays[name] for name in ("u", "delta", "gate", "bc"))
-                output = self._array(segment.output, (1, scan.tokens, scan.width))
-                self._steps.append(bound_scan(u, delta, gate, bc, scan.rates, scan.direct, output))
-
-    def _array(self, name: str, shape: tuple[int, ...]) -> Float32Array:
-        return self._arrays.setdefault(name, np.zeros(shape, np.float32))
+                y = requests[number + 1].arrays[segment.output]
+                steps.append(_scan(segment.scan, request, y))
+        arrays = {name: array for request in requests for name, array in request.arrays.items()}
+        # What comes from a batch, and what goes back to it.
+        self._inputs = [name for name in (WINDOW, AMPLITUDE) if name in arrays]
+        copies = [
+            copy_call(_address(arrays[name]), 0, arrays[name].nbytes) for name in self._inputs
+        ]
+        copy_back = copy_call(0, _address(arrays[VALUES]), arrays[VALUES].nbytes)
+        self._calls = CallTable([*copies, *steps, copy_back])
+        self._last = len(copies) + len(steps)
 
     def run(
-        self, window: Float32Array, amplitude: Float32Array | None, values: Float32Array
+        self,
+        samples: Float32Array,
+        amplitude: Float32Array | None,
+        values: Float32Array,
+        part: tuple[int, int],
     ) -> None:
-        """Fill ``values`` with what the model says of one window."""
-        self._arrays[WINDOW][0] = window
-        if amplitude is not None:
-            self._arrays[AMPLITUDE][0] = amplitude
-        for step in self._steps:
-            step()
-        values[:] = self._arrays[VALUES][0]
+        """Fill ``values`` with what the model says of some of a batch's windows.
+
+        Raises:
+            RuntimeError: OpenVINO failed.
+        """
+        given = {WINDOW: samples, AMPLITUDE: amplitude}
+        for call, name in enumerate(self._inputs):
+            array = given[name]
+            assert array is not None
+            self._calls.move(call, 1, _address(array), array.strides[0])
+        self._calls.move(self._last, 0, _address(values), values.strides[0])
+        require_success(self._calls.run(*part))
 
 
-def _lanes(chain: Chain, threads: int, *, half: bool) -> list[_Lane]:
-    """Compile every graph for ``threads`` streams of one thread each.
+def _scan(scan: Scan, request: Request, y: Float32Array) -> Call:
+    u, delta, gate, bc = (request.arrays[name] for name in ("u", "delta", "gate", "bc"))
+    return scan_call(u, delta, gate, bc, scan.rates, scan.direct, y)
 
-    OpenVINO's own threads would split an operator; see ``docs/decisions/0004-threads.md``.
-    """
-    settings = {
-        "INFERENCE_NUM_THREADS": threads,
-        "NUM_STREAMS": threads,
-        "ENABLE_CPU_PINNING": False,  # to a core that a neighbour may have taken
-        "INFERENCE_PRECISION_HINT": "bf16" if half else "f32",
-    }
-    core = openvino.Core()
-    compiled = [(part, core.compile_model(part.graph, "CPU", settings)) for part in chain]
-    return [_Lane(compiled) for _ in range(threads)]
+
+def _address(array: Float32Array) -> int:
+    return int(array.ctypes.data)

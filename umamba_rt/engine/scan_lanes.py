@@ -12,18 +12,18 @@ from __future__ import annotations
 import ctypes
 import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
-import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
 
 from umamba_rt.core.estimate import Float32Array
+from umamba_rt.engine.call_table import Call
+from umamba_rt.engine.native_code import Compiled, compiled, host_has, loop
 
 STATES = 16  # hidden states of each channel; a register each
-LANES = 16 if llvm.get_host_cpu_features().get("avx512f") else 8
+LANES = 16 if host_has("avx512f") else 8
 LOG2_E = math.log2(math.e)
 
 _FLOAT, _INT, _LONG = ir.FloatType(), ir.IntType(32), ir.IntType(64)
@@ -106,22 +106,6 @@ class _Emit:
         return self.builder.gep(vectors, [index])
 
 
-@contextmanager
-def _loop(builder: Any, count: Any) -> Iterator[Any]:
-    """Emit ``for index in range(count)``; count is at least 1."""
-    before, body = builder.block, builder.append_basic_block()
-    builder.branch(body)
-    builder.position_at_end(body)
-    index = builder.phi(_LONG)
-    index.add_incoming(_LONG(0), before)
-    yield index
-    following = builder.add(index, _LONG(1))
-    index.add_incoming(following, builder.block)
-    behind = builder.append_basic_block()
-    builder.cbranch(builder.icmp_signed("<", following, count), body, behind)
-    builder.position_at_end(behind)
-
-
 def _module() -> ir.Module:
     """One function: seven arrays, then the numbers of windows, tokens and vectors of channels."""
     module = ir.Module()
@@ -131,11 +115,12 @@ def _module() -> ir.Module:
     # Never in memory: LLVM turns such slots into registers.
     states = [builder.alloca(_FLOATS) for _ in range(STATES)]
     *arrays, windows, tokens, blocks = function.args
-    with _loop(builder, windows) as window, _loop(builder, blocks) as block:
+    zero = _LONG(0)
+    with loop(builder, zero, windows) as window, loop(builder, zero, blocks) as block:
         for state in states:
             builder.store(_Emit(builder).all(0.0), state)
         first = builder.mul(window, tokens)
-        with _loop(builder, tokens) as token:
+        with loop(builder, zero, tokens) as token:
             _emit_step(builder, arrays, states, builder.add(first, token), block, blocks)
     builder.ret_void()
     return module
@@ -164,23 +149,12 @@ def _emit_step(
 
 
 @functools.cache
-def _compiled() -> tuple[Any, Callable[..., None]]:
-    """The function, and what must live as long as it."""
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    machine = llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3
-    )
-    parsed = llvm.parse_assembly(str(_module()))
-    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=3))
-    builder.getModulePassManager().run(parsed, builder)
-    engine = llvm.create_mcjit_compiler(parsed, machine)
-    engine.finalize_object()
-    kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 7, *[ctypes.c_int64] * 3)
-    return engine, kind(engine.get_function_address(_NAME))
+def _compiled() -> Compiled:
+    prototype = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 7, *[ctypes.c_int64] * 3)
+    return compiled(_module(), _NAME, prototype)
 
 
-def bound_scan(
+def scan_call(
     u: Float32Array,
     delta: Float32Array,
     gate: Float32Array,
@@ -188,8 +162,8 @@ def bound_scan(
     rates: Float32Array,
     direct: Float32Array,
     y: Float32Array,
-) -> Callable[[], None]:
-    """A call that fills ``y`` from what the other arrays then hold; it releases the GIL.
+) -> Call:
+    """A call that fills ``y`` from what the other arrays then hold.
 
     Args:
         u: the channels, shape ``(B, L, D)``; D a multiple of LANES, B and L at least 1.
@@ -213,10 +187,5 @@ def bound_scan(
             raise ValueError(f"scan: found {array.dtype} {array.shape}, expected float32 {shape}")
     if not u.size:
         raise ValueError(f"scan: nothing in {u.shape}")
-    _, function = _compiled()
-    addresses = [array.ctypes.data for array in arrays]
-
-    def scan(_kept: object = arrays) -> None:
-        function(*addresses, windows, tokens, blocks)
-
-    return scan
+    addresses = (array.ctypes.data for array in arrays)
+    return Call(_compiled().address, (*addresses, windows, tokens, blocks), keeper=arrays)
