@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from tests.core.test_association import ORIGIN_NS, STATIONS
 from tests.test_event_thread import send
 from tests.test_events import CONFIG, INVENTORY, V2, estimate, estimates, network_of, taken
-from umamba_rt.core.rise import Rises
+from umamba_rt.core.rise import Tail
 from umamba_rt.core.station_event import Reading
 from umamba_rt.core.timebase import NS_PER_S
 from umamba_rt.event_journal import EventJournal
@@ -144,10 +144,10 @@ def test_bug_at_an_estimate_ends_no_start(tmp_path: Path, monkeypatch: pytest.Mo
         take(events, journal, MESSAGES[:20])
     plain = Events.read
 
-    def read(self: Events, reading: Reading, rises: Rises | None = None) -> Iterator[EventMessage]:
+    def read(self: Events, reading: Reading, tail: Tail | None = None) -> Iterator[EventMessage]:
         if reading.group.station == "1":
             raise ZeroDivisionError
-        return plain(self, reading, rises)
+        return plain(self, reading, tail)
 
     monkeypatch.setattr(Events, "read", read)
     with capture_logs() as logs, run(tmp_path) as (events, _):

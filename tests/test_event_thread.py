@@ -14,7 +14,7 @@ from tests.endpoints import wait_until
 from tests.test_events import CONFIG, INVENTORY, estimate
 from umamba_rt.core.association import Source
 from umamba_rt.core.inventory import EMPTY
-from umamba_rt.core.rise import Rises
+from umamba_rt.core.rise import Tail
 from umamba_rt.core.station_event import Reading
 from umamba_rt.core.timebase import NS_PER_S, nearest_index
 from umamba_rt.event_thread import EventThread
@@ -41,10 +41,10 @@ class Slow(Events):
         super().__init__(CONFIG, INVENTORY, "v2")
         self.let = threading.Event()
 
-    def read(self, reading: Reading, rises: Rises | None = None) -> Iterator[EventMessage]:
+    def read(self, reading: Reading, tail: Tail | None = None) -> Iterator[EventMessage]:
         """Wait, then take it."""
         assert self.let.wait(30)
-        return super().read(reading, rises)
+        return super().read(reading, tail)
 
 
 def send(_message: Magnitude, _arrived_ns: int) -> int:

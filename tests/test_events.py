@@ -22,7 +22,7 @@ from umamba_rt.core.estimate import BatchOutput, ModelIdentity
 from umamba_rt.core.ids import GroupId, SourceId
 from umamba_rt.core.inventory import EMPTY, ChannelEpoch, Inventory
 from umamba_rt.core.quality import Quality
-from umamba_rt.core.rise import BIN, BINS_PER_S, Rises
+from umamba_rt.core.rise import RiseBands, tail_of
 from umamba_rt.core.segment import Segment
 from umamba_rt.core.timebase import NS_PER_S, nearest_index
 from umamba_rt.core.trigger import TriggerSpan
@@ -38,6 +38,7 @@ from umamba_rt.wire.schemas import schema
 V2 = ModelIdentity("v2", "1", "ab" * 32, True)
 QUALITY = Quality(0.0, 0, 0.0, False, 20.0, 100.0, "ZNE", True, unit="m/s")
 CONFIG = EventsConfig(min_stations=4)
+BANDS = RiseBands(12.0, 40.0)
 
 
 def epoch(source_id: SourceId, place: Place) -> ChannelEpoch:
@@ -105,23 +106,25 @@ def test_an_earthquake_is_told_by_each_station_and_by_the_network() -> None:
 
 
 def hidden_estimates() -> list[Magnitude]:
-    """An earthquake that no trigger sees: all stations rise by a factor of six at P and S."""
+    """An earthquake that no trigger sees: all stations' power rises sevenfold at P and at S."""
     source, rng = Source(EPICENTRE, ORIGIN_NS), np.random.default_rng(0)
-    moments = {
-        name: tuple(nearest_index(ns) // BIN for ns in (source.p_ns(place), source.s_ns(place)))
-        for name, place in STATIONS.items()
-    }
+    begin = nearest_index(ORIGIN_NS - 70 * NS_PER_S)
+    records = {}
+    for name, place in STATIONS.items():
+        records[name] = rng.normal(0, 100, (3, 15_000)).astype(np.float32)
+        for rows, onset_ns in (
+            (slice(0, 1), source.p_ns(place)),
+            (slice(1, 3), source.s_ns(place)),
+        ):
+            onset = nearest_index(onset_ns) - begin
+            records[name][rows, onset : onset + 100] *= np.sqrt(7.0)
     messages = []
     for second in range(-30, 75):
-        for name, (p, s) in moments.items():
+        for name, samples in records.items():
             message = estimate(name, ORIGIN_NS + second * NS_PER_S, None)
-            first = nearest_index(ORIGIN_NS + (second - 2) * NS_PER_S) // BIN
-            noise = rng.exponential(0.1, (2, BINS_PER_S))
-            rows = [
-                tuple(min(1.0, v + 0.8 * (first + k == at)) for k, v in enumerate(row.tolist()))
-                for row, at in zip(noise, (p, s), strict=True)
-            ]
-            messages.append(replace(message, rises=Rises(first, rows[0], rows[1])))
+            first = nearest_index(ORIGIN_NS + second * NS_PER_S) - 3000
+            window = samples[:, first - begin : first - begin + 3001]
+            messages.append(replace(message, tail=tail_of(window, first, 100, BANDS)))
     return messages
 
 
@@ -135,6 +138,12 @@ def test_an_earthquake_that_no_trigger_sees_is_told_by_the_network_alone() -> No
     assert opened.n_stations >= 8
     assert "2019-07-04T17:34:15" <= opened.window_end <= "2019-07-04T17:34:25"
     assert all(share.onset < opened.window_end for share in opened.stations)
+
+
+def test_sensors_without_a_place_take_no_part_in_the_stack() -> None:
+    events = Events(CONFIG, Inventory(INVENTORY.epochs[:3]), "v2")
+    assert [one for message in hidden_estimates() for one in events.take(message)] == []
+    assert list(events.finish()) == []
 
 
 def test_a_hidden_earthquake_is_the_same_in_another_order() -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 import structlog
 
 from umamba_rt.core.inventory import Inventory
-from umamba_rt.core.rise import Rises
+from umamba_rt.core.rise import Tail
 from umamba_rt.core.station_event import Reading
 from umamba_rt.event_journal import EventJournal
 from umamba_rt.events import EventMessage, Events, Send
@@ -44,7 +44,7 @@ class EventThread:
         """
         self.passed_over = 0
         self._events, self._live, self._journal = events, live, journal
-        self._waiting: queue.Queue[tuple[Reading, Rises | None] | None] = queue.Queue(_MOST_WAITING)
+        self._waiting: queue.Queue[tuple[Reading, Tail | None] | None] = queue.Queue(_MOST_WAITING)
         self._send: Callable[[EventMessage], object] | None = None
         self._thread = threading.Thread(target=self._run, name="umamba-events", daemon=True)
         self._adopted: deque[Inventory] = deque(maxlen=1)
@@ -75,7 +75,7 @@ class EventThread:
             seq = send(message, arrived_ns)
             if self._thread.ident is None:
                 self._thread.start()
-            self._waiting.put((reading, message.rises))  # full only in replay: nobody else puts
+            self._waiting.put((reading, message.tail))  # full only in replay: nobody else puts
             return seq
 
         return send_and_note
@@ -121,8 +121,8 @@ class EventThread:
                 return
             if self._adopted:
                 self._events.adopt(self._adopted.popleft())
-            reading, rises = noted
-            self._send_all(self._events.read(reading, rises), str(reading.group))
+            reading, tail = noted
+            self._send_all(self._events.read(reading, tail), str(reading.group))
             if self._journal:
                 self._journal.taken(reading)
         if self._journal:

@@ -16,7 +16,7 @@ from umamba_rt.core.ids import GroupId, SourceId
 from umamba_rt.core.inventory import Inventory
 from umamba_rt.core.network_event import NetworkEvent
 from umamba_rt.core.recent_readings import RecentReadings
-from umamba_rt.core.rise import Rises
+from umamba_rt.core.rise import Rises, Tail, rises_of
 from umamba_rt.core.source_scan import SourceScan
 from umamba_rt.core.station_event import Reading, StationEvent, StationEvents
 from umamba_rt.core.tick_order import TickOrder
@@ -48,7 +48,7 @@ class _Read:
 
     reading: Reading
     revisions: list[StationEvent]
-    rises: Rises | None
+    tail: Tail | None
 
 
 class Events:
@@ -101,7 +101,7 @@ class Events:
         """
         reading = self.reading(message)
         if reading is not None:
-            yield from self.read(reading, message.rises)
+            yield from self.read(reading, message.tail)
 
     def reading(self, message: Magnitude) -> Reading | None:
         """What an estimate says to events; None where it says nothing."""
@@ -110,7 +110,7 @@ class Events:
         self._identity = message.model
         return reading_of(message)
 
-    def read(self, reading: Reading, rises: Rises | None = None) -> Iterator[EventMessage]:
+    def read(self, reading: Reading, tail: Tail | None = None) -> Iterator[EventMessage]:
         """Take what ``reading`` gave; see ``take``.
 
         A window that was read, be it by an earlier run, is passed over.
@@ -125,7 +125,7 @@ class Events:
         revisions = sensor.read(reading)
         for event in revisions:
             yield station_event_message(event, self._identity)
-        read = _Read(reading, revisions, rises)
+        read = _Read(reading, revisions, tail)
         for moment_ns, ready in self._order.put(reading.group, reading.end_ns, read):
             yield from self._tell(moment_ns, ready)
 
@@ -210,13 +210,22 @@ class Events:
             self._network.accept(event)
         for read in ready:
             self._readings.note(read.reading)
-        rises = [(read.reading.group, read.rises) for read in ready if read.rises is not None]
-        for hidden in self._scan.take(rises):
+        for hidden in self._scan.take(self._rises(ready)):
             members = self._readings.members(hidden, self._place_of)
             self._network.reveal(hidden, members, moment_ns)
         told: list[NetworkEvent] = self._network.tell(moment_ns)
         for one in told:
             yield network_event_message(one, self._identity)
+
+    def _rises(self, ready: list[_Read]) -> list[tuple[GroupId, Rises]]:
+        """Of the sensors that the scan can use: those whose place is known."""
+        tails = [
+            (read.reading.group, read.tail)
+            for read in ready
+            if read.tail and self._place_of(read.reading.group, read.reading.end_ns)
+        ]
+        told = rises_of([tail for _, tail in tails])
+        return [(group, one) for (group, _), one in zip(tails, told, strict=True) if one]
 
     def _place_of(self, group: GroupId, time_ns: int) -> Place | None:
         """Of the vertical's epoch; looked up once a sensor: no station moves by kilometres."""

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from umamba_rt.core.ids import GroupId
 from umamba_rt.core.quality import Quality
+from umamba_rt.core.rise import rises_of
 from umamba_rt.core.trigger import TriggerRules
 from umamba_rt.core.trigger_bank import SavedTriggers, TriggerBank
 from umamba_rt.core.window import Window
@@ -45,18 +46,20 @@ def test_windows_are_flagged_while_they_hold_a_trigger() -> None:
     assert watched[10].triggers
 
 
-def test_windows_tell_the_rises_of_their_newest_second_where_a_scan_wants_them() -> None:
+def test_windows_keep_what_the_rises_of_their_newest_second_need_where_a_scan_wants_them() -> None:
     watched = TriggerBank(RULES, scan_hop=100).watch(windows())
     assert [one.triggers for one in watched] == [
         w.triggers for w in TriggerBank(RULES).watch(windows())
     ]
     told: dict[int, float] = {}
     for window in watched:
-        assert window.rises is not None
-        told |= {window.rises.first + k: rise for k, rise in enumerate(window.rises.p)}
+        assert window.tail is not None
+        (rises,) = rises_of([window.tail])
+        assert rises is not None
+        told |= {rises.first + k: rise for k, rise in enumerate(rises.p)}
     highest = sorted(sorted(told, key=told.__getitem__)[-6:])
     assert {round((moment - FIRST / 10) / 10) for moment in highest} <= {40, 60, 61, 90}
-    assert all(window.rises is None for window in TriggerBank(RULES).watch(windows()))
+    assert all(window.tail is None for window in TriggerBank(RULES).watch(windows()))
 
 
 def test_nothing_triggers_without_rules() -> None:

