@@ -77,3 +77,19 @@ def test_order_that_another_goes_on_with_is_one_order(
         reached[group] = max(tick, reached.get(group, tick))
     second.resume(reached, first.waiting)
     assert found + told(second, items[cut:]) + list(second.finish()) == expected
+
+
+@given(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 12)), max_size=80), st.integers(0, 5))
+def test_moments_are_over_as_all_sensors_times_have_it(
+    puts: list[tuple[int, int]], wait: int
+) -> None:
+    """The count of sensors by moment against the plain rule over all sensors."""
+    order, reached, waiting = TickOrder[int](wait), dict[GroupId, int](), list[int]()
+    for number, tick in puts:
+        group = GroupId("XX", str(number), "", "HH")
+        reached[group] = max(tick, reached.get(group, tick))
+        waiting.append(tick)
+        over = min(at for at in reached.values() if at >= max(reached.values()) - wait)
+        expected = sorted({at for at in waiting if at <= over})
+        waiting = [at for at in waiting if at > over]
+        assert [moment for moment, _ in order.put(group, tick, 0)] == expected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Generic, TypeVar
 
@@ -22,6 +23,8 @@ class TickOrder(Generic[T]):
     def __init__(self, wait_ns: int) -> None:
         self._wait_ns = wait_ns
         self._reached: dict[GroupId, int] = {}
+        # How many sensors have reached each moment: a few moments, however many sensors there are.
+        self._count: Counter[int] = Counter()
         self._waiting: dict[int, list[tuple[GroupId, T]]] = {}
 
     @property
@@ -41,6 +44,7 @@ class TickOrder(Generic[T]):
             waiting: see the property.
         """
         self._reached = dict(reached)
+        self._count = Counter(reached.values())
         self._waiting = {moment_ns: list(items) for moment_ns, items in waiting}
 
     def put(self, group: GroupId, time_ns: int, item: T) -> Iterator[tuple[int, list[T]]]:
@@ -49,11 +53,21 @@ class TickOrder(Generic[T]):
         Yields:
             The moment, and its items in the order of their sensors' names; moments in their order.
         """
-        self._reached[group] = max(time_ns, self._reached.get(group, time_ns))
+        self._note(group, time_ns)
         self._waiting.setdefault(time_ns, []).append((group, item))
-        foremost_ns = max(self._reached.values())
-        over_ns = min(ns for ns in self._reached.values() if ns >= foremost_ns - self._wait_ns)
-        yield from self._over(over_ns)
+        foremost_ns = max(self._count)
+        yield from self._over(min(ns for ns in self._count if ns >= foremost_ns - self._wait_ns))
+
+    def _note(self, group: GroupId, time_ns: int) -> None:
+        before_ns = self._reached.get(group)
+        if before_ns is not None:
+            if time_ns <= before_ns:
+                return
+            self._count[before_ns] -= 1
+            if not self._count[before_ns]:
+                del self._count[before_ns]
+        self._reached[group] = time_ns
+        self._count[time_ns] += 1
 
     def finish(self) -> Iterator[tuple[int, list[T]]]:
         """Hand out what waits: nothing more will come."""
