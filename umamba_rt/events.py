@@ -83,6 +83,7 @@ class Events:
         self._sensors: dict[GroupId, StationEvents] = {}
         self._latest_ns: dict[GroupId, int] = {}
         self._places: dict[GroupId, Place | None] = {}
+        self._placed: dict[str, Place] | None = None  # what _working says, until it may change
         self._order: TickOrder[_Read] = TickOrder(round(config.wait_s * NS_PER_S))
         self._network = Coincidence(config.network, self._place_of, self._working)
         self._scan = SourceScan(config.scan_rules, self._place_of)
@@ -92,6 +93,8 @@ class Events:
         """Go by other places from the next estimate on."""
         self._inventory = inventory
         self._places.clear()
+        self._placed = None
+        self._network.look_up_places()
 
     def take(self, message: Magnitude) -> Iterator[EventMessage]:
         """Take an estimate.
@@ -119,6 +122,7 @@ class Events:
             return
         assert self._identity is not None
         self._latest_ns[reading.group] = reading.end_ns
+        self._placed = None
         sensor = self._sensors.get(reading.group)
         if sensor is None:
             sensor = self._sensors[reading.group] = StationEvents(self._config.station)
@@ -229,20 +233,24 @@ class Events:
 
     def _place_of(self, group: GroupId, time_ns: int) -> Place | None:
         """Of the vertical's epoch; looked up once a sensor: no station moves by kilometres."""
-        if group not in self._places:
+        place = self._places.get(group)
+        if place is None and group not in self._places:
             codes = (group.network, group.station, group.location, *group.band_source)
             epoch = self._inventory.at(SourceId(*codes, "Z"), time_ns) if len(codes) == 5 else None
-            self._places[group] = Place(epoch.latitude_deg, epoch.longitude_deg) if epoch else None
-        return self._places[group]
+            place = Place(epoch.latitude_deg, epoch.longitude_deg) if epoch else None
+            self._places[group] = place
+        return place
 
     def _working(self) -> dict[str, Place]:
-        foremost_ns = max(self._latest_ns.values(), default=0)
-        return {
-            group.station_id: place
-            for group, latest_ns in self._latest_ns.items()
-            if foremost_ns - latest_ns <= _WORKING_NS
-            and (place := self._place_of(group, latest_ns)) is not None
-        }
+        if self._placed is None:
+            foremost_ns = max(self._latest_ns.values(), default=0)
+            self._placed = {
+                group.station_id: place
+                for group, latest_ns in self._latest_ns.items()
+                if foremost_ns - latest_ns <= _WORKING_NS
+                and (place := self._place_of(group, latest_ns)) is not None
+            }
+        return self._placed
 
 
 def reading_of(message: Magnitude) -> Reading:

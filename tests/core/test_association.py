@@ -10,16 +10,15 @@ import pytest
 from obspy.geodetics import gps2dist_azimuth
 
 from umamba_rt.core.association import (
-    DEPTH_KM,
+    KM_PER_DEG,
     Arrival,
     Place,
     Source,
     find_source,
     relocate,
-    travel_p_s,
 )
 from umamba_rt.core.timebase import NS_PER_S
-from umamba_rt.core.travel_time import first_p_s
+from umamba_rt.core.travel_table import travel_p_s
 
 ORIGIN_NS = 1_562_261_629 * NS_PER_S
 EPICENTRE = Place(35.7, -117.5)
@@ -101,13 +100,6 @@ def test_onsets_too_far_apart_in_time_for_any_source_change_nothing() -> None:
     assert find(onsets[-1:] + far, onsets[-1]) is None
 
 
-def test_travel_times_are_interpolated_between_whole_kilometres() -> None:
-    tabled = [first_p_s(float(km), DEPTH_KM) for km in range(1001)]
-    distances_km = np.random.default_rng(0).uniform(0, 1200, 500)
-    expected = np.interp(distances_km, np.arange(1001), tabled)
-    np.testing.assert_allclose(travel_p_s(distances_km), expected, rtol=1e-12)
-
-
 def test_too_few_stations_are_none() -> None:
     onsets = arrivals()[:4]
     assert find(onsets, onsets[-1], min_stations=5) is None
@@ -132,3 +124,110 @@ def test_more_onsets_mend_the_place() -> None:
 def test_places_across_the_date_line_are_near_each_other() -> None:
     fiji = Source(Place(-18.0, 179.9), ORIGIN_NS)
     assert fiji.distance_km(Place(-18.0, -179.9)) == pytest.approx(21.15, rel=0.01)
+
+
+def plain_offsets(centre: Place, places: list[Place]) -> np.ndarray:
+    shrink = math.cos(math.radians(centre.latitude_deg))
+    return np.array(
+        [
+            (
+                ((p.longitude_deg - centre.longitude_deg + 180.0) % 360.0 - 180.0)
+                * KM_PER_DEG
+                * shrink,
+                (p.latitude_deg - centre.latitude_deg) * KM_PER_DEG,
+            )
+            for p in places
+        ]
+    )
+
+
+def plain_times(offsets: np.ndarray) -> np.ndarray:
+    return travel_p_s(np.hypot(offsets[..., 0], offsets[..., 1]))
+
+
+def plain_disk() -> np.ndarray:
+    steps = range(-15, 16)
+    inside = [(x, y) for x in steps for y in steps if x * x + y * y <= 225]
+    return np.array(sorted(inside, key=lambda node: (math.hypot(*node), node)), np.float64)
+
+
+def plain_find(
+    found: list[Arrival], newest: Arrival, min_stations: int
+) -> tuple[int, list[Arrival]] | None:
+    """Origin and members, with all arrivals and nodes in one array and no bound before."""
+    assert newest.place is not None
+    sites = plain_offsets(newest.place, [a.place for a in found if a.place is not None])
+    onsets_s = np.array([(a.onset_ns - newest.onset_ns) / NS_PER_S for a in found])
+    stations = sorted({a.station for a in found})
+    owned = [[k for k, a in enumerate(found) if a.station == name] for name in stations]
+    centre, reference = np.zeros(2), found.index(newest)
+    for step_km, allowed_s in ((10.0, 0.7 + 5.0 / 6.0), (2.0, 0.7)):
+        around = centre + plain_disk() * step_km
+        origins_s = onsets_s - plain_times(sites[None] - around[:, None])
+        off_s = np.abs(origins_s - origins_s[:, reference : reference + 1])
+        misfits = np.stack([off_s[:, own].min(axis=1) for own in owned], axis=1)
+        explained = misfits <= allowed_s
+        sums = [math.fsum(row[which]) for row, which in zip(misfits, explained, strict=True)]
+        best = min(range(len(around)), key=lambda k: (-explained[k].sum(), sums[k]))
+        centre = around[best]
+    if explained[best].sum() < min_stations:
+        return None
+    origins_s = onsets_s - plain_times(sites - centre)
+    off = np.abs(origins_s - origins_s[reference])
+    members = [
+        min(own, key=lambda k: off[k])
+        for own, is_explained in zip(owned, explained[best], strict=True)
+        if is_explained
+    ]
+    origin_ns = newest.onset_ns + round(float(np.median(origins_s[members])) * NS_PER_S)
+    return origin_ns, sorted((found[k] for k in members), key=lambda a: (a.onset_ns, a.station))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_search_finds_what_the_plain_one_finds_among_many_onsets(seed: int) -> None:
+    """Up to 300 stations, some with several onsets of the same seconds."""
+    rng = np.random.default_rng(seed)
+    places = [
+        Place(35.7 + rng.uniform(-0.9, 0.9), -117.5 + rng.uniform(-1.1, 1.1))
+        for _ in range(int(rng.integers(4, 300)))
+    ]
+    onsets = [
+        Arrival(
+            f"XX_{number}",
+            SOURCE.p_ns(place) + round(rng.normal(0, 0.3 + 8 * (rng.random() < 0.5)) * NS_PER_S),
+            place,
+        )
+        for number, place in enumerate(places)
+        for _ in range(int(rng.integers(1, 4)))
+    ]
+    told = find(onsets, onsets[-1])
+    assert told is not None
+    assert (told[0].origin_ns, told[1]) == plain_find(onsets, onsets[-1], 4)
+
+
+@pytest.mark.parametrize("count", [4, 5, 60, 299])
+def test_a_source_is_mended_as_by_plain_medians(count: int) -> None:
+    rng = np.random.default_rng(count)
+    places = [
+        Place(35.7 + rng.uniform(-0.9, 0.9), -117.5 + rng.uniform(-1.1, 1.1)) for _ in range(count)
+    ]
+    known = [
+        Arrival(f"XX_{number}", SOURCE.p_ns(place) + round(rng.normal(0, 0.4) * NS_PER_S), place)
+        for number, place in enumerate(places)
+    ]
+    sites = plain_offsets(EPICENTRE, places)
+    onsets_s = np.array([(a.onset_ns - ORIGIN_NS) / NS_PER_S for a in known])
+    origins_s = onsets_s - plain_times(sites[None] - 2.0 * plain_disk()[:, None])
+    medians_s = np.median(origins_s, axis=1)
+    best = int(np.argmin(np.abs(origins_s - medians_s[:, None]).sum(axis=1)))
+    told = relocate(SOURCE, known, 150.0)
+    assert told.origin_ns == ORIGIN_NS + round(float(medians_s[best]) * NS_PER_S)
+
+
+def test_distances_of_many_places_are_those_of_each() -> None:
+    rng = np.random.default_rng(0)
+    places = [Place(rng.uniform(-90, 90), rng.uniform(-180, 180)) for _ in range(300)]
+    source = Source(Place(-18.0, 179.9), ORIGIN_NS)
+    assert source.distances_km(places).tolist() == [source.distance_km(p) for p in places]
+    plain = [float(np.hypot(*plain_offsets(source.place, [p])[0])) for p in places]
+    assert source.distances_km(places).tolist() == plain

@@ -201,6 +201,33 @@ def test_what_nothing_explains_is_forgotten() -> None:
     assert len(coincidence._loose) <= 61
 
 
+def test_onsets_that_wait_go_by_the_places_of_now() -> None:
+    places: dict[GroupId, Place] = {}
+    rules = replace(RULES, window_s=0.0)
+    coincidence = Coincidence(rules, lambda group, _: places.get(group), lambda: STATIONS)
+    *before, last = sorted(earthquake()[:5], key=lambda e: e.onset_ns)
+    for one in before:
+        coincidence.accept(one)
+    places |= PLACES
+    coincidence.look_up_places()
+    coincidence.accept(last)
+    (told,) = coincidence.tell(ORIGIN_NS + 20 * NS_PER_S)
+    assert len(told.stations) == 5
+    assert told.source is not None
+
+
+def test_another_onset_of_the_same_name_is_kept_with_its_own_time() -> None:
+    """Two triggers of one sensor within a second."""
+    *others, early = earthquake()[:4]
+    early = replace(early, onset_ns=early.onset_ns - 9 * NS_PER_S // 10, event_id="same")
+    late = replace(earthquake()[3], event_id="same")
+    coincidence = Network().coincidence
+    for one in (early, late, *others):
+        coincidence.accept(one)
+    (told,) = coincidence.tell(ORIGIN_NS + 20 * NS_PER_S)
+    assert late in [share.event for share in told.stations]
+
+
 def hidden(after_s: float = 0.0) -> Hidden:
     return Hidden(Source(EPICENTRE, ORIGIN_NS + round(after_s * NS_PER_S)), (), 7.0)
 

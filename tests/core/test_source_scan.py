@@ -180,3 +180,22 @@ def test_stations_without_places_or_too_few_are_not_scanned() -> None:
     assert found(ticks(held), places={}) == []
     assert found(ticks(dict(list(held.items())[:5]))) == []
     assert found([[]]) == []
+
+
+def test_rises_of_mixed_moments_are_held_as_each_sensor_tells_them() -> None:
+    """Those of the same moments are written down at once: against one by one."""
+    rng = np.random.default_rng(0)
+    scan = SourceScan(ScanRules(), lambda _group, _: None)
+    plain: dict[tuple[GroupId, int], tuple[float, float]] = {}
+    told = []
+    for number in range(40):
+        group = GroupId("XX", str(number), "", "HH")
+        first, count = BEGIN + int(rng.integers(0, 4)), int(rng.integers(9, 12))
+        p, s = rng.random((2, count)).astype(np.float32).tolist()
+        told.append((group, Rises(first, tuple(p), tuple(s))))
+        plain |= {(group, first + k): pair for k, pair in enumerate(zip(p, s, strict=True))}
+    assert list(scan.take(told)) == []
+    length = scan._held.shape[2]
+    for (group, moment), (p_rise, s_rise) in plain.items():
+        held = scan._held[:, scan._rows[group], moment % length]
+        assert held.tolist() == [p_rise, s_rise]

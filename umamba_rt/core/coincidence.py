@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from umamba_rt.core.association import Arrival, Place, Source, find_source, relocate
 from umamba_rt.core.event_state import SavedCoincidence
-from umamba_rt.core.forming import Forming, PlaceOf, arrivals_of, by_onset
+from umamba_rt.core.forming import Forming, PlaceOf, arrival_of, arrivals_of, by_onset
 from umamba_rt.core.ids import GroupId
 from umamba_rt.core.network_event import NetworkEvent
 from umamba_rt.core.network_magnitude import combine, weight_of
@@ -20,6 +21,18 @@ _LOOSE_S = 60
 # A closed event still takes in what comes late, and tells its S waves from new earthquakes.
 _KEEP_S = 120
 _MOST_LOOSE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class _Loose:
+    """An onset that nothing explains yet; ``arrival`` is None where its place is not known."""
+
+    event: StationEvent
+    arrival: Arrival | None
+
+    @property
+    def place(self) -> Place | None:
+        return None if self.arrival is None else self.arrival.place
 
 
 class Coincidence:
@@ -47,28 +60,37 @@ class Coincidence:
         self._place_of = place_of
         self._working = working
         self._events: list[Forming] = []
-        self._loose: dict[str, StationEvent] = {}
+        self._loose: dict[str, _Loose] = {}
+        self._oldest_ns = 0  # no loose onset is older
 
     @property
     def saved(self) -> SavedCoincidence:
         """What ``resume`` goes on from."""
         forming = tuple(forming.saved for forming in self._events)
-        return SavedCoincidence(forming, tuple(self._loose.values()))
+        return SavedCoincidence(forming, tuple(one.event for one in self._loose.values()))
 
     def resume(self, saved: SavedCoincidence) -> None:
         """Go on with an earlier run's events; to be called before anything is accepted."""
         self._events = [Forming.of(one) for one in saved.forming]
-        self._loose = {event.event_id: event for event in saved.loose}
+        for event in saved.loose:
+            self._keep(event)
+
+    def look_up_places(self) -> None:
+        """Go by what ``place_of`` says now; to be called when that has changed."""
+        for one in list(self._loose.values()):
+            self._keep(one.event)
 
     def accept(self, event: StationEvent) -> None:
         """Take a revision of a station event."""
         if any(forming.take_revision(event) for forming in self._events):
             return
-        if event.event_id in self._loose:
-            self._loose[event.event_id] = event
+        known = self._loose.get(event.event_id)
+        if known is not None and known.event.onset_ns == event.onset_ns:
+            self._loose[event.event_id] = _Loose(event, known.arrival)
+        elif known is not None:
+            self._keep(event)
         elif event.revision == 0 and not self._joins(event):
-            self._loose[event.event_id] = event
-            self._find(event)
+            self._find(self._keep(event))
 
     def reveal(self, hidden: Hidden, members: Mapping[GroupId, StationEvent], now_ns: int) -> None:
         """Open an event that the stack over the stations shows, unless it is known.
@@ -91,12 +113,12 @@ class Coincidence:
         if mean.magnitude < self._rules.hidden_magnitude:
             return
         chosen = dict(members)
-        for event in self._loose.values():
-            place = self._place_of(event.group, event.onset_ns)
-            if place is not None and event.group in chosen:
-                off_ns = event.onset_ns - hidden.source.p_ns(place)
+        for one in self._loose.values():
+            place = one.place
+            if place is not None and one.event.group in chosen:
+                off_ns = one.event.onset_ns - hidden.source.p_ns(place)
                 if abs(off_ns) <= self._rules.tolerance_s * NS_PER_S:
-                    chosen[event.group] = event
+                    chosen[one.event.group] = one.event
         self._begin(hidden.source, list(chosen.values())).found_ns = now_ns
 
     def tell(self, now_ns: int) -> list[NetworkEvent]:
@@ -119,6 +141,13 @@ class Coincidence:
         self._forget(now_ns)
         return told
 
+    def _keep(self, event: StationEvent) -> _Loose:
+        if not self._loose or event.onset_ns < self._oldest_ns:
+            self._oldest_ns = event.onset_ns
+        one = _Loose(event, arrival_of(event, self._place_of))
+        self._loose[event.event_id] = one
+        return one
+
     def _joins(self, event: StationEvent) -> bool:
         """Take an onset for the P of a known event, where it is one: the one that it fits best."""
         place = self._place_of(event.group, event.onset_ns)
@@ -133,16 +162,16 @@ class Coincidence:
 
     def _off_p_s(self, forming: Forming, event: StationEvent, place: Place | None) -> float | None:
         """How far an onset lies from an event's P, s; None where it is not that."""
-        if forming.has_another_of(event):
-            return None
         if forming.source is None or place is None:
             off_s = (event.onset_ns - forming.first_ns) / NS_PER_S
-            return off_s if abs(off_s) <= self._rules.window_s else None
-        p_ns = forming.source.p_ns(place)
-        travel_s = (p_ns - forming.source.origin_ns) / NS_PER_S
-        off_s = abs(event.onset_ns - p_ns) / NS_PER_S
-        limit_s = self._rules.join_s + self._rules.join_share * travel_s
-        return off_s if off_s <= limit_s else None
+            limit_s = self._rules.window_s
+        else:
+            p_ns = forming.source.p_ns(place)
+            travel_s = (p_ns - forming.source.origin_ns) / NS_PER_S
+            off_s = abs(event.onset_ns - p_ns) / NS_PER_S
+            limit_s = self._rules.join_s + self._rules.join_share * travel_s
+        # The time first: it costs less than to go through the members.
+        return None if abs(off_s) > limit_s or forming.has_another_of(event) else off_s
 
     def _join(self, forming: Forming, event: StationEvent) -> None:
         forming.members[event.group] = event
@@ -152,19 +181,18 @@ class Coincidence:
             if len(located) >= self._rules.min_stations:
                 forming.source = relocate(forming.source, located, self._rules.reach_km)
 
-    def _find(self, newest: StationEvent) -> None:
+    def _find(self, newest: _Loose) -> None:
         """Open an event that the newest onset completes, where it completes one."""
-        place = self._place_of(newest.group, newest.onset_ns)
-        span_ns = _LOOSE_S * NS_PER_S // 2
-        near = [e for e in self._loose.values() if abs(e.onset_ns - newest.onset_ns) <= span_ns]
-        if place is None:
-            self._find_without_places(newest, near)
+        span_ns, newest_ns = _LOOSE_S * NS_PER_S // 2, newest.event.onset_ns
+        near = [o for o in self._loose.values() if abs(o.event.onset_ns - newest_ns) <= span_ns]
+        if newest.arrival is None:
+            self._find_without_places(
+                newest.event, [one.event for one in near if one.arrival is None]
+            )
             return
-        located = [e for e in near if self._place_of(e.group, e.onset_ns) is not None]
-        arrivals = list(arrivals_of(located, self._place_of))
         found = find_source(
-            arrivals,
-            arrivals[located.index(newest)],
+            [one.arrival for one in near if one.arrival is not None],
+            newest.arrival,
             min_stations=self._rules.min_stations,
             tolerance_s=self._rules.tolerance_s,
             reach_km=self._rules.reach_km,
@@ -172,22 +200,23 @@ class Coincidence:
         if found is None:
             return
         source, chosen = found
-        members = [e for e, arrival in zip(located, arrivals, strict=True) if arrival in chosen]
+        of_station = {arrival.station: arrival for arrival in chosen}
+        members = [
+            one.event
+            for one in near
+            if one.arrival is not None and of_station.get(one.arrival.station) == one.arrival
+        ]
+        # What is dear at last: most sources of a swarm are S or known.
         if (
-            self._is_seen(source, chosen)
-            and not self._is_known(source)
+            not self._is_known(source)
             and not self._are_s(members)
+            and self._is_seen(source, chosen)
         ):
             self._begin(source, members)
 
     def _find_without_places(self, newest: StationEvent, near: list[StationEvent]) -> None:
         span_ns = round(self._rules.window_s * NS_PER_S)
-        unplaced = [
-            e
-            for e in near
-            if 0 <= newest.onset_ns - e.onset_ns <= span_ns
-            and self._place_of(e.group, e.onset_ns) is None
-        ]
+        unplaced = [e for e in near if 0 <= newest.onset_ns - e.onset_ns <= span_ns]
         stations = {e.group.station_id for e in unplaced}
         if len(stations) >= self._rules.min_stations and not self._are_s(unplaced):
             self._begin(None, unplaced)
@@ -227,12 +256,11 @@ class Coincidence:
     def _is_seen(self, source: Source, chosen: list[Arrival]) -> bool:
         """Whether enough of the stations that should see it do."""
         heard = {arrival.station for arrival in chosen}
-        farthest_km = max(source.distance_km(a.place) for a in chosen if a.place is not None)
-        near = {
-            name
-            for name, place in self._working().items()
-            if source.distance_km(place) <= farthest_km
-        }
+        working = self._working()
+        places = [arrival.place for arrival in chosen if arrival.place is not None]
+        distances_km = source.distances_km([*places, *working.values()])
+        within = distances_km[len(places) :] <= distances_km[: len(places)].max()
+        near = {name for name, is_near in zip(working, within.tolist(), strict=True) if is_near}
         return len(heard) >= self._rules.min_share * len(near | heard)
 
     def _begin(self, source: Source | None, members: list[StationEvent]) -> Forming:
@@ -244,10 +272,9 @@ class Coincidence:
         for member in members:
             self._loose.pop(member.event_id, None)
         for other in list(self._loose.values()):
-            place = self._place_of(other.group, other.onset_ns)
-            if self._off_p_s(forming, other, place) is not None:
-                self._join(forming, other)
-                del self._loose[other.event_id]
+            if self._off_p_s(forming, other.event, other.place) is not None:
+                self._join(forming, other.event)
+                del self._loose[other.event.event_id]
         return forming
 
     def _forget(self, now_ns: int) -> None:
@@ -256,7 +283,9 @@ class Coincidence:
             for forming in self._events
             if now_ns - forming.origin_ns < (self._rules.close_after_s + _KEEP_S) * NS_PER_S
         ]
-        oldest_ns = now_ns - _LOOSE_S * NS_PER_S
-        self._loose = {n: one for n, one in self._loose.items() if one.onset_ns >= oldest_ns}
+        due_ns = now_ns - _LOOSE_S * NS_PER_S
+        if self._oldest_ns < due_ns:
+            self._loose = {n: o for n, o in self._loose.items() if o.event.onset_ns >= due_ns}
+            self._oldest_ns = min((o.event.onset_ns for o in self._loose.values()), default=0)
         while len(self._loose) > _MOST_LOOSE:
             del self._loose[next(iter(self._loose))]

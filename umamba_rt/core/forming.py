@@ -156,9 +156,15 @@ class Forming:
 def arrivals_of(events: Iterable[StationEvent], place_of: PlaceOf) -> Iterator[Arrival]:
     """The onsets of events whose sensors have a place."""
     for event in events:
-        place = place_of(event.group, event.onset_ns)
-        if place is not None:
-            yield Arrival(event.group.station_id, event.onset_ns, place)
+        arrival = arrival_of(event, place_of)
+        if arrival is not None:
+            yield arrival
+
+
+def arrival_of(event: StationEvent, place_of: PlaceOf) -> Arrival | None:
+    """The onset of an event; None where its sensor has no place."""
+    place = place_of(event.group, event.onset_ns)
+    return None if place is None else Arrival(event.group.station_id, event.onset_ns, place)
 
 
 def by_onset(event: StationEvent) -> tuple[int, GroupId]:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from umamba_rt.core.association import KM_PER_DEG, S_OVER_P, Place, travel_p_s
+from umamba_rt.core.association import KM_PER_DEG, S_OVER_P, Place
 from umamba_rt.core.rise import BINS_PER_S
+from umamba_rt.core.travel_table import travel_p_s
 
 # P from a source differs by 0.6 s at most from that of the nearest node, and a rise counts 0.3 s
 # about its moment.
