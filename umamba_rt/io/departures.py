@@ -19,6 +19,9 @@ from umamba_rt.io.publisher import NUMBER
 
 _POLL_MS = 200
 _MOST_AT_ONCE = 1000
+# Woken by each message the thread would take turns with the one that sends them. What a killed
+# process sent in so short a time is sent again, marked as that.
+_REST_S = 0.01
 
 
 class Departures:
@@ -59,6 +62,7 @@ class Departures:
             while not self._stopping.is_set():
                 if socket.poll(_POLL_MS):
                     self._on_departed(_latest(socket))
+                    self._stopping.wait(_REST_S)
         finally:
             socket.close()
             context.term()
