@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import zmq
 
 from umamba_rt.config.endpoints import PublisherConfig
@@ -12,6 +14,9 @@ from umamba_rt.io.peer_guard import PeerGuard
 # The highest number of subscription frames read at a send: a subscriber that subscribes in a loop
 # must not hold the sender.
 _MAX_SUBSCRIPTIONS_READ = 1000
+# Reading takes as long as sending does. ZeroMQ goes by subscriptions that lie unread, but learns of
+# room at a subscriber's mark only now and then without it.
+_READ_EVERY_NS, _READS_A_MARK = 100_000_000, 4
 # Subscriptions are prefixes of topics: 512 bytes are plenty, and a peer cannot send more.
 _MAX_SUBSCRIPTION_BYTES = 512
 # What a subscriber may send: three thousand subscriptions of a sensor with CURVE, six without, and
@@ -52,6 +57,7 @@ class FeedEndpoint:
         """
         if config.curve and access is None:
             raise ValueError(f"{config.address} asks for keys")
+        self._read_next_ns = self._unread = 0
         self._socket = context.socket(zmq.XPUB)
         self.adopt(config)
         self._socket.set(zmq.MAXMSGSIZE, _MAX_SUBSCRIPTION_BYTES)
@@ -74,6 +80,7 @@ class FeedEndpoint:
         self.format = config.format
         self._topics = config.topics or ("",)
         self._socket.set(zmq.SNDHWM, config.high_water_mark)
+        self._most_unread = config.high_water_mark / _READS_A_MARK
 
     @property
     def peers_dropped(self) -> int:
@@ -98,6 +105,11 @@ class FeedEndpoint:
 
         XPUB hands subscriptions to the application, and unread ones would pile up.
         """
+        self._unread += 1
+        now_ns = time.monotonic_ns()
+        if now_ns < self._read_next_ns and self._unread < self._most_unread:
+            return
+        self._read_next_ns, self._unread = now_ns + _READ_EVERY_NS, 0
         for _ in range(_MAX_SUBSCRIPTIONS_READ):
             try:
                 self._socket.recv(zmq.NOBLOCK)
