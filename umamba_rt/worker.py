@@ -7,10 +7,12 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
+from functools import partial
 
 import numpy as np
 import structlog
 
+from umamba_rt.ahead import Ahead
 from umamba_rt.cadence import LINGER_NS
 from umamba_rt.core.estimate import ModelName
 from umamba_rt.core.timebase import NS_PER_S
@@ -93,6 +95,7 @@ class Worker:
         names = [engine.identity.name for engine in engines[1:]]
         self._backlogs = {name: queue.emptied(backlog_age_s) for name in names}
         self._send = send
+        self._ahead = Ahead()
         self._batch_size = batch_size
         self._on_failure, self._on_turn = on_failure, on_turn
         # What the thread would leave if it died now: the model, and its windows not yet sent.
@@ -214,7 +217,8 @@ class Worker:
         windows = [task.window for task in tasks]
         left = deque(tasks)
         self._in_hand = engine.identity.name, left
-        for task, message in zip(tasks, estimates(engine, windows), strict=True):
+        messages = self._ahead.results(partial(estimates, engine), windows)
+        for task, message in zip(tasks, messages, strict=True):
             if self._abandoned.is_set():
                 return
             if message is None:
