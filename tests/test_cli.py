@@ -64,6 +64,7 @@ def test_help_is_quick_and_loads_nothing_heavy(words: list[str]) -> None:
         ["models", "info", "file", "--untrained", "v2"],
         ["listen", "--count", "0"],
         ["listen", "--timeout-s", "nan"],
+        ["listen", "--minimum-magnitude", "nan"],
     ],
 )
 def test_usage_error_ends_with_64(words: list[str]) -> None:

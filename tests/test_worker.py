@@ -110,6 +110,44 @@ def test_estimate_that_is_no_number_is_counted_not_sent(engine: Engine) -> None:
     assert worker.counts[WorkReason.NOT_FINITE] == 1
 
 
+def test_large_batch_is_sent_whole_and_in_its_order(engine: Engine) -> None:
+    sent: list[Magnitude] = []
+    queue = WindowQueue(size=100)
+    tasks = [task("a", n) for n in range(50)]
+    for one in tasks:
+        queue.put(one)
+    worker = Worker(
+        [engine],
+        queue,
+        lambda message, _: sent.append(message) or 0.0,  # type: ignore[func-returns-value]
+        batch_size=64,
+        on_failure=lambda error: pytest.fail(str(error)),
+    )
+    assert worker._turn()
+    whole = estimates(engine, [one.window for one in tasks])
+    expected = [one.magnitude for one in whole if one is not None]
+    np.testing.assert_allclose([one.magnitude for one in sent], expected, atol=1e-5)
+    assert [one.window_start for one in sent] == [one.window_start for one in whole if one]
+
+
+def test_failure_in_a_large_batch_costs_none_of_those_before(engine: Engine) -> None:
+    sent: list[Magnitude] = []
+    queue = WindowQueue(size=100)
+    for n in range(50):
+        queue.put(task("a", n, samples=500) if n == 40 else task("a", n))
+    worker = Worker(
+        [engine],
+        queue,
+        lambda message, _: sent.append(message) or 0.0,  # type: ignore[func-returns-value]
+        batch_size=64,
+        on_failure=lambda _: None,
+    )
+    with pytest.raises(ValueError, match="same shape"):
+        worker._turn()
+    assert len(sent) + worker.unfinished == 50
+    assert len(sent) >= 32
+
+
 @pytest.fixture(scope="module")
 def both(engine: Engine) -> list[Engine]:
     return [engine, load_engine(None, name="v1")]

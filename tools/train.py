@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 from umamba_rt.cli import Parser, guarded
+from umamba_rt.cli_types import not_negative
 
 DEFAULT_CACHE = Path("build/synthetic")
 
@@ -36,7 +37,9 @@ def _parser() -> Parser:
         metavar="DIR",
         help="where synthetic records are kept (%(default)s); 79 kB each",
     )
-    run.add_argument("--workers", type=int, default=0, metavar="N", help="processes that make them")
+    run.add_argument(
+        "--workers", type=not_negative, default=0, metavar="N", help="processes that make them"
+    )
     run.add_argument("--quiet", action="store_true", help="no progress bar")
     run.set_defaults(action=_run)
     info = verbs.add_parser("data-info", help="what data sets hold")

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from umamba_rt.cli_types import positive, speed
+from umamba_rt.cli_types import finite, positive, speed
 from umamba_rt.defaults import FEED_ADDRESS, QUERY_ADDRESS
 
 
@@ -30,7 +30,7 @@ def add_listen(verbs: argparse._SubParsersAction[Any]) -> None:
     )
     listen.add_argument(
         "--minimum-magnitude",
-        type=float,
+        type=finite,
         metavar="M",
         help="leave out what has a lower one, or none",
     )

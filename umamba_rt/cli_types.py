@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -19,6 +20,28 @@ def positive(kind: type[_Number]) -> Callable[[str], _Number]:
 
     read.__name__ = "number above 0"
     return read
+
+
+def finite(text: str) -> float:
+    """An argparse type: a number, neither infinite nor NaN."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
+
+
+finite.__name__ = "finite number"
+
+
+def not_negative(text: str) -> int:
+    """An argparse type: a whole number, 0 or more."""
+    value = int(text)
+    if value < 0:
+        raise ValueError(text)
+    return value
+
+
+not_negative.__name__ = "whole number from 0"
 
 
 def speed(text: str) -> float:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from functools import partial
+from itertools import chain
 
 import numpy as np
 import structlog
 
-from umamba_rt.ahead import Ahead
+from umamba_rt.ahead import ahead
 from umamba_rt.cadence import LINGER_NS
 from umamba_rt.core.estimate import ModelName
 from umamba_rt.core.timebase import NS_PER_S
@@ -28,6 +28,9 @@ _WARN_EVERY_S = 60.0
 # Windows of a model besides the first one in one go: the longest that a window of the first waits
 # for another model. V1 takes 20 ms for eight on two cores.
 _PIECE = 8
+# Of a batch one part is sent while the next one is computed, in half the time: with few parts the
+# first one is waited for, with many the engine's threads pause too often.
+_PARTS, _LEAST_PART = 4, 16
 # For an estimate that is being sent when all others are given up: that takes 0.1 ms.
 _SENDING_S = 0.2
 
@@ -53,6 +56,15 @@ def estimates(engine: Engine, windows: Sequence[Window]) -> list[Magnitude | Non
     output = estimate(engine, samples, calibrations)
     messages = magnitudes_of(windows, output, engine.identity)
     return [message if math.isfinite(message.magnitude) else None for message in messages]
+
+
+def _in_parts(engine: Engine, windows: Sequence[Window]) -> Iterator[Magnitude | None]:
+    """What ``estimates`` gives, the first of them before the last are computed."""
+    size = max(_LEAST_PART, -(-len(windows) // _PARTS))
+    if len(windows) <= size:
+        return iter(estimates(engine, windows))
+    parts = (windows[first : first + size] for first in range(0, len(windows), size))
+    return chain.from_iterable(ahead(estimates(engine, part) for part in parts))
 
 
 class Worker:
@@ -95,7 +107,6 @@ class Worker:
         names = [engine.identity.name for engine in engines[1:]]
         self._backlogs = {name: queue.emptied(backlog_age_s) for name in names}
         self._send = send
-        self._ahead = Ahead()
         self._batch_size = batch_size
         self._on_failure, self._on_turn = on_failure, on_turn
         # What the thread would leave if it died now: the model, and its windows not yet sent.
@@ -217,8 +228,7 @@ class Worker:
         windows = [task.window for task in tasks]
         left = deque(tasks)
         self._in_hand = engine.identity.name, left
-        messages = self._ahead.results(partial(estimates, engine), windows)
-        for task, message in zip(tasks, messages, strict=True):
+        for task, message in zip(tasks, _in_parts(engine, windows), strict=True):
             if self._abandoned.is_set():
                 return
             if message is None:

@@ -70,3 +70,6 @@ def test_a_wrong_recipe_and_a_missing_folder_have_their_exit_status(tmp_path: Pa
     assert missing.returncode == 69
     assert "nowhere" in missing.stderr
     assert train("run").returncode == 64
+    negative = train("run", recipe, "--output", tmp_path / "run", "--workers", "-1")
+    assert negative.returncode == 64
+    assert "--workers" in negative.stderr

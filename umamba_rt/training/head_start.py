@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from umamba_rt.ahead import ahead
 from umamba_rt.models.umamba_v2 import UMambaV2
-from umamba_rt.training.ahead import ahead
 from umamba_rt.training.loss import LossKind, estimate_loss
 from umamba_rt.training.sampler import Sampler
 

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from umamba_rt.ahead import ahead
 from umamba_rt.core.estimate import Float32Array
 from umamba_rt.core.preprocess import ModelInput
 from umamba_rt.errors import CheckpointError, ConfigError, ConfigProblem, UnavailableError
@@ -25,7 +26,6 @@ from umamba_rt.models.facts import CheckpointFacts, Preprocessing, training_text
 from umamba_rt.models.readout import magnitude_of
 from umamba_rt.models.state import Model, build
 from umamba_rt.models.umamba_v2 import UMambaV2
-from umamba_rt.training.ahead import ahead
 from umamba_rt.training.head_start import head_start
 from umamba_rt.training.loss import curve_target, estimate_loss
 from umamba_rt.training.recipe import FitRecipe, Recipe
