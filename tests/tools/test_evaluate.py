@@ -181,6 +181,16 @@ def test_split_without_records_ends_with_69(tmp_path: Path) -> None:
     assert "no usable record in split test" in done.stderr
 
 
+def test_split_whose_records_give_no_window_ends_with_69(tmp_path: Path) -> None:
+    rows = [row("a", split="test", trace_p_arrival_sample=5)]  # no noise to mirror in front of P
+    folder = write_folder(tmp_path, rows, {"a": np.ones((3, 900))})
+    output = tmp_path / "out"
+    done = run("--dataset", folder, "--checkpoint", checkpoint(tmp_path), "--output", output)
+    assert done.returncode == 69
+    assert "no window ends 25 s after P, of 1 records" in done.stderr
+    assert not (output / "metrics.json").exists()
+
+
 def test_output_that_cannot_be_written_ends_with_69(tmp_path: Path, dataset: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     output = tmp_path / "file" / "out"

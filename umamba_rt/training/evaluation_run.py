@@ -80,7 +80,8 @@ def run_evaluation(request: Request) -> Summary:
     """Evaluate, and write the report; see docs/evaluation.md.
 
     Raises:
-        UnavailableError: a file is not there, the split is empty, or the output cannot be written.
+        UnavailableError: a file is not there, the split is empty or has no window of the headline,
+            or the output cannot be written.
         DatasetError: the data set cannot be read.
         CheckpointError: the checkpoint cannot be used.
     """
@@ -105,6 +106,9 @@ def run_evaluation(request: Request) -> Summary:
         evaluation = replace(evaluation, noise=noise)
         noise_from = ", ".join(map(str, request.noise.paths))
     summary = summarise(evaluation, request.seconds_after_p)
+    if not summary.n:
+        found = f"no window ends {request.seconds_after_p:g} s after P, of {len(chosen)} records"
+        raise UnavailableError(str(request.dataset), found)
     here = fitted.get(request.seconds_after_p)
     source = Source(
         model=identity,
