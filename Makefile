@@ -25,8 +25,8 @@ check: $(READY) ## style, types and the one-way rule
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: check ## everything that CI runs
-	$(BIN)/python -m pytest
+test: check ## everything that CI runs; two files at a time, since most tests wait for processes
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 wheel-test: $(READY) ## build the wheel, install it with all dependencies elsewhere, use it there
 	$(BIN)/python tools/wheel_test.py --full
