@@ -30,6 +30,17 @@ def engine() -> Engine:
     return made
 
 
+def collecting(engine: Engine, queue: WindowQueue, sent: list[Magnitude], *, batch: int) -> Worker:
+    """A worker that must not fail and keeps what it sends."""
+    return Worker(
+        [engine],
+        queue,
+        lambda message, _: sent.append(message) or 0.0,  # type: ignore[func-returns-value]
+        batch_size=batch,
+        on_failure=lambda error: pytest.fail(str(error)),
+    )
+
+
 def test_every_queued_window_is_estimated_before_the_end(engine: Engine) -> None:
     sent: list[tuple[Magnitude, int]] = []
     queue = WindowQueue(size=100)
@@ -59,13 +70,7 @@ def test_stop_without_time_to_drain_sends_nothing_more(engine: Engine) -> None:
     queue = WindowQueue(size=1000)
     for n in range(300):
         queue.put(task("a", n))
-    worker = Worker(
-        [engine],
-        queue,
-        lambda message, _: sent.append(message) or 0.0,  # type: ignore[func-returns-value]
-        batch_size=4,
-        on_failure=lambda error: pytest.fail(str(error)),
-    )
+    worker = collecting(engine, queue, sent, batch=4)
     worker.start()
     assert not worker.stop(0.0)
     after = len(sent)
@@ -98,13 +103,7 @@ def test_estimate_that_is_no_number_is_counted_not_sent(engine: Engine) -> None:
     with np.errstate(invalid="ignore"):
         queue.put(bad)
         queue.put(task("b", 2))
-        worker = Worker(
-            [engine],
-            queue,
-            lambda message, _: sent.append(message) or 0.0,  # type: ignore[func-returns-value]
-            batch_size=4,
-            on_failure=lambda error: pytest.fail(str(error)),
-        )
+        worker = collecting(engine, queue, sent, batch=4)
         assert worker._turn()
     assert [message.station.station for message in sent] == ["b"]
     assert worker.counts[WorkReason.NOT_FINITE] == 1
@@ -116,13 +115,7 @@ def test_large_batch_is_sent_whole_and_in_its_order(engine: Engine) -> None:
     tasks = [task("a", n) for n in range(50)]
     for one in tasks:
         queue.put(one)
-    worker = Worker(
-        [engine],
-        queue,
-        lambda message, _: sent.append(message) or 0.0,  # type: ignore[func-returns-value]
-        batch_size=64,
-        on_failure=lambda error: pytest.fail(str(error)),
-    )
+    worker = collecting(engine, queue, sent, batch=64)
     assert worker._turn()
     whole = estimates(engine, [one.window for one in tasks])
     expected = [one.magnitude for one in whole if one is not None]
@@ -135,13 +128,7 @@ def test_failure_in_a_large_batch_costs_none_of_those_before(engine: Engine) -> 
     queue = WindowQueue(size=100)
     for n in range(50):
         queue.put(task("a", n, samples=500) if n == 40 else task("a", n))
-    worker = Worker(
-        [engine],
-        queue,
-        lambda message, _: sent.append(message) or 0.0,  # type: ignore[func-returns-value]
-        batch_size=64,
-        on_failure=lambda _: None,
-    )
+    worker = collecting(engine, queue, sent, batch=64)
     with pytest.raises(ValueError, match="same shape"):
         worker._turn()
     assert len(sent) + worker.unfinished == 50

@@ -13,7 +13,7 @@ import functools
 import math
 import tempfile
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from ctypes import POINTER, c_char_p, c_int, c_size_t, c_void_p
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +77,11 @@ class Graphs:
             openvino.serialize(graph, *paths)
             encoded = [path.encode() for path in paths]
             model = self._made("model", "ov_core_read_model", self._core, *encoded)
-        compiled = self._compiled(model)
+        settings = map(c_char_p, self._settings)
+        function, count = "ov_core_compile_model", len(self._settings)
+        compiled = self._made(
+            "compiled_model", function, self._core, model, b"CPU", count, behind=settings
+        )
         request = self._made("infer_request", "ov_compiled_model_create_infer_request", compiled)
         for port in graph.inputs:
             name = port.get_any_name()
@@ -94,14 +98,6 @@ class Graphs:
         arrays = {name: self._array(name, shape) for name, shape in shapes.items()}
         return Request(request.value, arrays)
 
-    def _compiled(self, model: c_void_p) -> c_void_p:
-        made = c_void_p()
-        count = len(self._settings)
-        texts = [c_char_p(text) for text in self._settings]
-        _call("ov_core_compile_model", self._core, model, b"CPU", count, ctypes.byref(made), *texts)
-        self._held.append(("compiled_model", made))
-        return made
-
     def _take(self, request: c_void_p, name: str) -> None:
         tensor = self._made("tensor", "ov_infer_request_get_tensor", request, name.encode())
         self._tensors[name] = tensor
@@ -113,9 +109,12 @@ class Graphs:
         values = (ctypes.c_float * math.prod(shape)).from_address(address.value)
         return np.ctypeslib.as_array(values).reshape(shape)
 
-    def _made(self, kind: str, function: str, *arguments: object) -> c_void_p:
+    def _made(
+        self, kind: str, function: str, *arguments: object, behind: Iterable[object] = ()
+    ) -> c_void_p:
+        """What a function puts where its argument before those ``behind`` points."""
         made = c_void_p()
-        _call(function, *arguments, ctypes.byref(made))
+        _call(function, *arguments, ctypes.byref(made), *behind)
         self._held.append((kind, made))
         return made
 
