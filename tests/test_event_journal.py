@@ -5,22 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
 from tests.core.test_association import ORIGIN_NS, STATIONS
-from tests.test_event_thread import send
 from tests.test_events import CONFIG, INVENTORY, V2, estimate, estimates, network_of, taken
-from umamba_rt.core.rise import Tail
-from umamba_rt.core.station_event import Reading
 from umamba_rt.core.timebase import NS_PER_S
 from umamba_rt.event_journal import EventJournal
-from umamba_rt.event_thread import EventThread
-from umamba_rt.events import EventMessage, Events
+from umamba_rt.events import EventMessage, Events, Note
 from umamba_rt.io.event_file import EventFile
+from umamba_rt.readings import Unread, notes_of, unread
 from umamba_rt.wire.event_message import NetworkEventMessage, StationEventMessage
 from umamba_rt.wire.message import Magnitude
 
@@ -30,10 +26,12 @@ MESSAGES = list(estimates())
 @contextmanager
 def run(folder: Path, max_future_ns: int = 0) -> Iterator[tuple[Events, EventJournal]]:
     """A run's events, gone on from the last run; at its end nothing is saved, as in a kill."""
-    events = Events(CONFIG, INVENTORY, "v2", V2)
     file = EventFile(folder / "events", CONFIG, "v2")
-    journal = EventJournal(file, events, max_future_ns)
-    journal.resume()
+    journal = EventJournal(file, max_future_ns)
+    events, (saved, readings) = Events(CONFIG, INVENTORY, V2), journal.held
+    events.resume(saved)
+    for reading in readings:
+        list(events.read(Note(reading)))
     yield events, journal
     file.close()
 
@@ -41,13 +39,18 @@ def run(folder: Path, max_future_ns: int = 0) -> Iterator[tuple[Events, EventJou
 def take(events: Events, journal: EventJournal, messages: list[Magnitude]) -> list[EventMessage]:
     """What estimates make due, in the order of the daemon's steps."""
     told: list[EventMessage] = []
-    for message in messages:
-        reading = events.reading(message)
-        assert reading is not None
-        journal.note(reading)
-        told += events.read(reading)
-        journal.taken(reading)
+    for one in unread_of(messages):
+        journal.note(one.reading)
+        for note in notes_of([one]):
+            told += events.read(note)
+        journal.taken([one.reading])
+        if journal.is_long:
+            journal.save(events.saved)
     return told
+
+
+def unread_of(messages: list[Magnitude]) -> list[Unread]:
+    return [one for message in messages if (one := unread(message, "v2"))]
 
 
 @pytest.mark.parametrize("most", [2000, 7])
@@ -76,23 +79,18 @@ def test_estimates_on_their_way_to_the_events_are_not_lost(tmp_path: Path) -> No
     """Noted, and the process killed before the events took them; the file began anew meanwhile."""
     with run(tmp_path) as (events, journal):
         told = take(events, journal, MESSAGES[:50])
-        for message in MESSAGES[50:80]:
-            reading = events.reading(message)
-            assert reading is not None
-            journal.note(reading)
-        journal.save()
+        for noted in unread_of(MESSAGES[50:80]):
+            journal.note(noted.reading)
+        journal.save(events.saved)
     with run(tmp_path) as (events, journal):
+        left = journal.untold
+        assert len(left) == 30
+        told += [one for reading in left for one in events.read(Note(reading))]
+        journal.taken(left)
         assert take(events, journal, MESSAGES[20:80]) == []  # all of it has been read
-        again = events.told_again()
         told += take(events, journal, MESSAGES[80:])
         told += events.finish()
-    whole = taken(MESSAGES)
-    assert told == [one for one in whole if one in told]
-    lost = [one for one in whole if one not in told]
-    assert lost  # their revisions by the 80th estimate, of which the last ones are told again
-    for one in lost:
-        later = [other for other in again + told if other.event_id == one.event_id]
-        assert max(other.revision for other in later) >= one.revision
+    assert told == taken(MESSAGES)
 
 
 def test_open_events_and_the_last_ones_are_told_to_the_new_run(tmp_path: Path) -> None:
@@ -133,67 +131,45 @@ def test_events_from_the_future_are_told_and_begin_anew(tmp_path: Path) -> None:
     ahead_ns = time.time_ns() + 3600 * NS_PER_S
     with run(tmp_path, 7200 * NS_PER_S) as (events, journal):
         take(events, journal, [estimate("XX_0", ahead_ns, None)])
-        journal.save()
+        journal.save(events.saved)
     with capture_logs() as logs, run(tmp_path) as (events, _):
         assert events.saved.sensors == ()
     assert [one["event"] for one in logs] == ["events_from_the_future"]
 
 
-def test_bug_at_an_estimate_ends_no_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with run(tmp_path) as (events, journal):
-        take(events, journal, MESSAGES[:20])
-    plain = Events.read
-
-    def read(self: Events, reading: Reading, tail: Tail | None = None) -> Iterator[EventMessage]:
-        if reading.group.station == "1":
-            raise ZeroDivisionError
-        return plain(self, reading, tail)
-
-    monkeypatch.setattr(Events, "read", read)
-    with capture_logs() as logs, run(tmp_path) as (events, _):
-        assert len(events.saved.sensors) == len(STATIONS) - 1
-    assert {(one["event"], one["station"]) for one in logs} == {("event_failed", "XX.1.--.HH")}
-
-
 def test_folder_that_cannot_be_written_is_told_once_and_counted(tmp_path: Path) -> None:
     with capture_logs() as logs, run(tmp_path / "nowhere") as (events, journal):
         told = take(events, journal, MESSAGES)
+        journal.save(events.saved)
         journal.close()
         assert told + list(events.finish()) == taken(MESSAGES)
         assert journal.failures == 2  # at the beginning and at the end
     assert [one["event"] for one in logs] == ["events_not_saved"]
 
 
-def test_thread_with_a_journal_goes_on_over_its_end(tmp_path: Path) -> None:
-    told: list[EventMessage] = []
-    for part in (MESSAGES[:100], MESSAGES[100:]):
-        with run(tmp_path) as (events, journal):
-            thread = EventThread(events, live=True, journal=journal)
-            through = thread.following(send, told.append)
-            for message in part:
-                through(message, 0)
-                through(replace(message, revision=1), 0)
-            thread.finish(10.0)
-            assert thread.saves_failed == 0
-    once = [one for number, one in enumerate(told) if one not in told[:number]]
-    with run(tmp_path) as (events, _):
-        once += events.finish()
-    assert once == taken(MESSAGES)
-    assert len(told) > len(once) - 1  # the open ones came twice
-
-
 def test_estimate_that_could_not_be_sent_is_no_hindrance(tmp_path: Path) -> None:
     with run(tmp_path) as (events, journal):
-        for message in MESSAGES[:40]:
-            reading = events.reading(message)
-            assert reading is not None
+        noted = [one.reading for one in unread_of(MESSAGES[:40])]
+        for reading in noted:
             journal.note(reading)
-        last = reading
-        assert last is not None
-        list(events.read(last))
-        journal.taken(last)
-        journal.save()
+        list(events.read(Note(noted[-1])))
+        journal.taken(noted[-1:])
+        journal.save(events.saved)
     file = EventFile(tmp_path / "events", CONFIG, "v2")
     left = file.load()
     assert left is not None
     assert left[1] == []
+
+
+def test_without_a_file_it_holds_what_another_process_needs() -> None:
+    events, journal = Events(CONFIG, INVENTORY, V2), EventJournal()
+    told = take(events, journal, MESSAGES[:300])
+    assert not journal.outlives
+    other = Events(CONFIG, INVENTORY, V2)
+    saved, readings = journal.held
+    other.resume(saved)
+    for reading in readings:
+        list(other.read(Note(reading)))
+    assert other.saved == events.saved
+    told += take(other, journal, MESSAGES[300:])
+    assert told + list(other.finish()) == taken(MESSAGES)

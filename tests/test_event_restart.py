@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -79,18 +80,30 @@ def configuration(folder: Path, port: int, address: str) -> str:
     return config(port, address, more=more)
 
 
-def follow(feed: Subscriber, daemon: Daemon, messages: list[FeedMessage], until: Name) -> None:
-    """Add messages until one says this, or a later revision of it."""
+def follow(feed: Subscriber, daemon: Daemon, messages: list[FeedMessage], *until: Name) -> None:
+    """Add messages of a new run until all this is said, or later revisions of it, be it before."""
     ends_s = time.monotonic() + 60
+    before = {message.session for message in messages}
+    missing = set(until) - said_of(until, messages)
     while True:
         message = feed.receive()
         assert daemon.process.poll() is None, daemon.log()
         assert time.monotonic() < ends_s, daemon.log()
         if message is not None:
             messages.append(message)
-            for one in events_of([message]):
-                if one["event_id"] == until[0] and one["revision"] >= until[1]:
-                    return
+            missing -= said_of(until, [message])
+            if not missing and message.session not in before:
+                return
+
+
+def said_of(names: Iterable[Name], messages: list[FeedMessage]) -> set[Name]:
+    """Those of which this revision, or a later one, is among the messages."""
+    events = events_of(messages)
+    return {
+        (event_id, revision)
+        for event_id, revision in names
+        if any(one["event_id"] == event_id and one["revision"] >= revision for one in events)
+    }
 
 
 def test_killed_while_events_are_open_they_go_on_and_close_as_if_it_had_not_been(
@@ -104,10 +117,11 @@ def test_killed_while_events_are_open_they_go_on_and_close_as_if_it_had_not_been
     assert {one["event_id"] for one in network} == {NETWORK_ID}
     assert [network[0]["state"], network[-1]["state"]] == ["open", "closed"]
     stops = [name_of(one) for one in (expected[0], network[0], network[4], network[-2])]
+    ends = [name_of(one) for one in expected if one["state"] == "closed"]
     messages: list[FeedMessage] = []
     with ExitStack() as stack:
         feed = stack.enter_context(Subscriber(address, timeout_s=0.5))
-        for number, stop in enumerate([*stops, name_of(network[-1])]):
+        for number, stop in enumerate([*([one] for one in stops), ends]):
             folder = tmp_path / str(number)
             folder.mkdir()
             with running_daemon(folder, text) as daemon:
@@ -115,7 +129,7 @@ def test_killed_while_events_are_open_they_go_on_and_close_as_if_it_had_not_been
                     wait_for_feed(feed)
                     words = ["--speed", SPEED, "--linger", "120"]
                     stack.enter_context(replay(tmp_path, records, port, *words))
-                follow(feed, daemon, messages, stop)
+                follow(feed, daemon, messages, *stop)
                 daemon.process.kill()
                 daemon.process.wait()
                 assert "events_unreadable" not in daemon.log()

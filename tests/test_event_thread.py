@@ -2,134 +2,201 @@
 
 from __future__ import annotations
 
-import threading
+import os
+import signal
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from tests.core.test_association import EPICENTRE, ORIGIN_NS, STATIONS
+from tests.core.test_association import STATIONS
 from tests.endpoints import wait_until
-from tests.test_events import CONFIG, INVENTORY, estimate
-from umamba_rt.core.association import Source
-from umamba_rt.core.inventory import EMPTY
-from umamba_rt.core.rise import Tail
-from umamba_rt.core.station_event import Reading
-from umamba_rt.core.timebase import NS_PER_S, nearest_index
+from tests.test_event_process import flat, is_running
+from tests.test_events import CONFIG, INVENTORY, V2, estimates, taken
+from umamba_rt.core.inventory import EMPTY, Inventory
+from umamba_rt.event_journal import EventJournal
+from umamba_rt.event_process import EventProcess
 from umamba_rt.event_thread import EventThread
-from umamba_rt.events import EventMessage, Events
+from umamba_rt.events import EventMessage
+from umamba_rt.io.event_file import EventFile
+from umamba_rt.readings import unread
 from umamba_rt.wire.event_message import NetworkEventMessage
 from umamba_rt.wire.message import Magnitude
 
-
-def estimates() -> list[Magnitude]:
-    """An earthquake's P at all stations, and the windows of a minute around it."""
-    source = Source(EPICENTRE, ORIGIN_NS)
-    first_ns = ORIGIN_NS // NS_PER_S * NS_PER_S
-    return [
-        estimate(name, first_ns + second * NS_PER_S, nearest_index(source.p_ns(place)))
-        for second in range(60)
-        for name, place in STATIONS.items()
-    ]
+MESSAGES = list(estimates())
 
 
-class Slow(Events):
-    """Begins an estimate only when it is let."""
+class Run:
+    """A thread, its process, and what was told."""
 
-    def __init__(self) -> None:
-        super().__init__(CONFIG, INVENTORY, "v2")
-        self.let = threading.Event()
+    def __init__(
+        self, *, live: bool, journal: EventJournal | None = None, inventory: Inventory = INVENTORY
+    ) -> None:
+        self.told: list[EventMessage] = []
+        self.process = EventProcess(CONFIG, inventory, V2)
+        self.thread = EventThread(self.process, "v2", journal or EventJournal(), live=live)
+        self._through = self.thread.following(lambda _message, _arrived_ns: 1, self.told.append)
 
-    def read(self, reading: Reading, tail: Tail | None = None) -> Iterator[EventMessage]:
-        """Wait, then take it."""
-        assert self.let.wait(30)
-        return super().read(reading, tail)
+    def send(self, messages: list[Magnitude]) -> None:
+        for message in messages:
+            assert self._through(message, 0) == 1
+
+    def send_and_wait(self, messages: list[Magnitude]) -> int:
+        """Until the process has begun; gives its number."""
+        self.send(messages)
+        wait_until(lambda: self.process.has_begun)
+        assert self.process.pid is not None
+        return self.process.pid
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """While the process does nothing."""
+        pid = self.send_and_wait(MESSAGES[:1])
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            if is_running(pid):
+                os.kill(pid, signal.SIGCONT)
 
 
-def send(_message: Magnitude, _arrived_ns: int) -> int:
-    return 1
-
-
-def test_thread_tells_the_events_that_are_told_without_it() -> None:
-    alone = Events(CONFIG, INVENTORY, "v2")
-    expected = [event for one in estimates() for event in alone.take(one)]
-    expected += alone.finish()
-    assert len(expected) > len(STATIONS)
-    told: list[EventMessage] = []
-    thread = EventThread(Events(CONFIG, INVENTORY, "v2"), live=True)
-    through = thread.following(send, told.append)
-    for one in estimates():
-        assert through(one, 0) == 1
-    thread.finish(60)
-    assert told == expected
-    assert thread.passed_over == 0
+@pytest.mark.parametrize("live", [True, False])
+def test_thread_tells_the_events_that_are_told_without_it(live: bool) -> None:
+    run = Run(live=live)
+    run.send(MESSAGES)
+    run.thread.finish(60)
+    assert run.told == taken(MESSAGES)
+    assert len(run.told) > len(STATIONS)
+    assert (run.thread.passed_over, run.thread.restarts) == (0, 0)
 
 
 def test_estimates_go_on_while_a_search_takes_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("umamba_rt.event_thread._MOST_WAITING", 10)
-    slow, told = Slow(), list[EventMessage]()
-    thread = EventThread(slow, live=True)
-    through = thread.following(send, told.append)
-    all_of_them = estimates()
-    for one in all_of_them:
-        through(one, 0)
-    # One is in the thread's hands at most, ten wait.
-    assert len(all_of_them) - 11 <= thread.passed_over <= len(all_of_them) - 10
-    slow.let.set()
-    thread.finish(60)
-    assert not thread._thread.is_alive()
+    run = Run(live=True)
+    with capture_logs() as logs, run.held():
+        run.send(MESSAGES[1:100])
+        # Those in the process's hands, and ten that wait, are not passed over.
+        assert 99 - 2 * 10 - 1 <= run.thread.passed_over <= 99 - 10
+    run.thread.finish(60)
+    assert not run.thread._thread.is_alive()
+    assert {entry["event"] for entry in logs} == {"events_behind"}
 
 
 def test_end_does_not_wait_longer_than_it_may_and_nothing_is_told_after_it() -> None:
-    slow, told = Slow(), list[EventMessage]()
-    thread = EventThread(slow, live=True)
-    through = thread.following(send, told.append)
-    for one in estimates():
-        through(one, 0)
-    begun_s = time.monotonic()
-    with capture_logs() as logs:
-        thread.finish(0.2)
-    assert time.monotonic() - begun_s < 2
+    run = Run(live=True)
+    with capture_logs() as logs, run.held():
+        run.send(MESSAGES[1:])
+        begun_s, told = time.monotonic(), list(run.told)
+        run.thread.finish(0.2)
+        assert time.monotonic() - begun_s < 2
+        wait_until(lambda: not run.thread._thread.is_alive())
     assert [entry["event"] for entry in logs] == ["events_abandoned"]
-    slow.let.set()
-    thread._thread.join(30)
-    assert not thread._thread.is_alive()
-    assert told == []
+    assert run.process.pid is None
+    assert run.told == told
 
 
 def test_replay_waits_rather_than_pass_over(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("umamba_rt.event_thread._MOST_WAITING", 1)
-    told: list[EventMessage] = []
-    thread = EventThread(Events(CONFIG, INVENTORY, "v2"), live=False)
-    through = thread.following(send, told.append)
-    for one in estimates():
-        through(one, 0)
-    thread.finish(60)
-    assert thread.passed_over == 0
-    assert len(told) > len(STATIONS)
+    run = Run(live=False)
+    run.send(MESSAGES)
+    run.thread.finish(60)
+    assert run.thread.passed_over == 0
+    assert run.told == taken(MESSAGES)
 
 
 def test_places_that_a_reload_brings_are_those_of_the_next_estimate() -> None:
     """Without places a network event has none; with them it has."""
-    told: list[EventMessage] = []
-    thread = EventThread(Events(CONFIG, EMPTY, "v2"), live=True)
-    through = thread.following(send, told.append)
-    all_of_them = estimates()
-    through(all_of_them[0], 0)
-    wait_until(thread._waiting.empty)
-    thread.adopt(INVENTORY)
-    for one in all_of_them[1:]:
-        through(one, 0)
-    thread.finish(60)
-    network = [one for one in told if isinstance(one, NetworkEventMessage)]
+    run = Run(live=True, inventory=EMPTY)
+    run.send_and_wait(MESSAGES[:1])
+    run.thread.adopt(INVENTORY)
+    run.send(MESSAGES[1:])
+    run.thread.finish(60)
+    network = [one for one in run.told if isinstance(one, NetworkEventMessage)]
     assert network
     assert all(one.latitude_deg is not None for one in network)
 
 
 def test_run_without_estimates_ends_at_once() -> None:
-    thread = EventThread(Events(CONFIG, INVENTORY, "v2"), live=True)
+    run = Run(live=True)
+    run.thread.finish(60)
+    assert run.told == []
+    assert run.process.pid is None
+
+
+def test_process_that_is_lost_is_told_and_another_goes_on() -> None:
+    """Nothing is read twice, and nothing left out; what was told at last is told again."""
+    run = Run(live=True)
+    with capture_logs() as logs:
+        for begin in range(0, len(MESSAGES), 150):
+            pid = run.send_and_wait(MESSAGES[begin : begin + 150])
+            wait_until(run.thread._waiting.empty)
+            os.kill(pid, signal.SIGKILL)
+            wait_until(lambda pid=pid: not is_running(pid))  # type: ignore[misc]
+            run.send(MESSAGES[begin : begin + 1])  # read already: the loss is noticed
+            wait_until(lambda pid=pid: run.process.has_begun and run.process.pid != pid)  # type: ignore[misc]
+    run.thread.finish(60)
+    kills = len(range(0, len(MESSAGES), 150))
+    assert run.thread.restarts == kills
+    assert run.thread.passed_over == 0
+    assert logs[0]["event"] == "events_restarted"
+    whole = taken(MESSAGES)
+    once = [one for number, one in enumerate(run.told) if one not in run.told[:number]]
+    latest = {one.event_id: one for one in whole}
+    assert {one.event_id: one for one in once} == latest
+    assert all(one in whole for one in once)
+
+
+def test_estimates_that_no_process_outlives_are_passed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("umamba_rt.event_thread._BEFORE_ANOTHER_S", 0.01)
+    monkeypatch.setattr("sys.executable", "/nonexistent/python")
+    run = Run(live=True)
+    with capture_logs() as logs:
+        run.send(MESSAGES[:5])
+        wait_until(lambda: run.thread.passed_over == 5)
+    monkeypatch.undo()
+    run.send(MESSAGES[5:])
+    run.thread.finish(60)
+    assert run.thread.restarts >= 2
+    assert logs[0]["event"] == "events_restarted"
+    assert "/nonexistent/python" in logs[0]["reason"]
+    assert {one.event_id for one in run.told} == {one.event_id for one in taken(MESSAGES)}
+
+
+def test_thread_with_a_file_goes_on_over_its_end(tmp_path: Path) -> None:
     told: list[EventMessage] = []
-    thread.following(send, told.append)
-    thread.finish(60)
-    assert told == []
+    for part in (MESSAGES[:100], MESSAGES[100:]):
+        run = Run(live=True, journal=EventJournal(EventFile(tmp_path / "events", CONFIG, "v2")))
+        run.send([one for message in part for one in (message, replace(message, revision=1))])
+        run.thread.finish(10.0)
+        assert run.thread.saves_failed == 0
+        told += run.told
+    once = [one for number, one in enumerate(told) if one not in told[:number]]
+    process = EventProcess(CONFIG, INVENTORY, V2)
+    journal = EventJournal(EventFile(tmp_path / "events", CONFIG, "v2"))
+    process.start(*journal.held)
+    once += flat(process.finish())
+    process.close()
+    journal.close()
+    assert once == taken(MESSAGES)
+    assert len(told) > len(once) - 1  # the open ones came twice
+
+
+def test_what_a_killed_run_had_noted_and_not_told_is_told(tmp_path: Path) -> None:
+    journal = EventJournal(EventFile(tmp_path / "events", CONFIG, "v2"))
+    for message in MESSAGES[:200]:
+        one = unread(message, "v2")
+        assert one is not None
+        journal.note(one.reading)
+    journal.close()
+    run = Run(live=True, journal=EventJournal(EventFile(tmp_path / "events", CONFIG, "v2")))
+    run.send(MESSAGES[190:])
+    run.thread.finish(60)
+    once = [one for number, one in enumerate(run.told) if one not in run.told[:number]]
+    assert len(once) > len(STATIONS)
+    assert once == taken(MESSAGES)[: len(once)]  # but for what waits for stations that lag

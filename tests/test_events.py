@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -25,11 +25,12 @@ from umamba_rt.core.quality import Quality
 from umamba_rt.core.rise import RiseBands, tail_of
 from umamba_rt.core.segment import Segment
 from umamba_rt.core.timebase import NS_PER_S, nearest_index
-from umamba_rt.core.trigger import TriggerSpan
+from umamba_rt.core.trigger_span import TriggerSpan
 from umamba_rt.core.window import Window
 from umamba_rt.direct import run_direct
 from umamba_rt.engine import load_engine
 from umamba_rt.events import EventMessage, Events
+from umamba_rt.readings import notes_of, unread
 from umamba_rt.wire.event_message import NetworkEventMessage, StationEventMessage
 from umamba_rt.wire.message import Magnitude, magnitudes_of
 from umamba_rt.wire.record import ReplayRecord, pack_segment
@@ -81,8 +82,15 @@ def estimates(seconds: int = 75) -> Iterator[Magnitude]:
 
 
 def taken(messages: list[Magnitude], config: EventsConfig = CONFIG) -> list[EventMessage]:
-    events = Events(config, INVENTORY, "v2")
-    return [one for message in messages for one in events.take(message)] + list(events.finish())
+    events = Events(config, INVENTORY)
+    return [*read(events, messages), *events.finish()]
+
+
+def read(events: Events, messages: Iterable[Magnitude]) -> Iterator[EventMessage]:
+    """What estimates make due, one by one, as a run without a process tells it."""
+    for message in messages:
+        for note in notes_of([one for one in [unread(message, "v2")] if one]):
+            yield from events.read(note)
 
 
 def network_of(told: list[EventMessage]) -> list[NetworkEventMessage]:
@@ -141,8 +149,8 @@ def test_an_earthquake_that_no_trigger_sees_is_told_by_the_network_alone() -> No
 
 
 def test_sensors_without_a_place_take_no_part_in_the_stack() -> None:
-    events = Events(CONFIG, Inventory(INVENTORY.epochs[:3]), "v2")
-    assert [one for message in hidden_estimates() for one in events.take(message)] == []
+    events = Events(CONFIG, Inventory(INVENTORY.epochs[:3]))
+    assert list(read(events, hidden_estimates())) == []
     assert list(events.finish()) == []
 
 
@@ -184,22 +192,6 @@ def test_lost_windows_lose_no_onset() -> None:
     whole, thinned = taken(list(estimates())), taken(some)
     names = {one.event_id for one in whole}
     assert {one.event_id for one in thinned} == names
-
-
-def test_events_follow_the_estimate_that_makes_them_due() -> None:
-    sent: list[tuple[object, int]] = []
-
-    def send(message: object, arrived_ns: int = 0) -> int:
-        sent.append((message, arrived_ns))
-        return len(sent)
-
-    events = Events(CONFIG, INVENTORY, "v2")
-    following = events.following(send, send)
-    quiet = estimate("XX_0", ORIGIN_NS, None)
-    first = estimate("XX_0", ORIGIN_NS + NS_PER_S, nearest_index(ORIGIN_NS))
-    assert (following(quiet, 5), following(first, 6)) == (1, 2)
-    assert sent[:2] == [(quiet, 5), (first, 6)]
-    assert [type(message) for message, _ in sent[2:]] == [StationEventMessage]
 
 
 def test_a_station_that_has_fallen_silent_is_not_expected_to_see_anything() -> None:

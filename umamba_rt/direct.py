@@ -17,7 +17,9 @@ from umamba_rt.engine.base import Engine
 from umamba_rt.errors import RecordError
 from umamba_rt.events import Events
 from umamba_rt.ingest import DataClock, Ingest
+from umamba_rt.readings import notes_of, unread
 from umamba_rt.wire.envelope import Message, Numbering, encode
+from umamba_rt.wire.message import Magnitude
 from umamba_rt.wire.record import ReplayRecord
 from umamba_rt.worker import estimates
 
@@ -69,7 +71,7 @@ def run_direct(
     ingest = Ingest(Pipeline(settings, inventory), DataClock())
     writer = _Writer(engines, output)
     if events_output is not None and config.events.enabled:
-        events = Events(config.events, inventory, engines[0].identity.name)
+        events = Events(config.events, inventory)
         writer.follow(events, events_output)
     waiting: list[Window] = []
     windows = 0
@@ -114,20 +116,26 @@ class _Writer:
         if not windows:
             return
         for engine in self._engines:
-            for message in estimates(engine, windows):
-                if message is None:
-                    continue  # the daemon does not send it either
+            # The daemon does not send what is no number either.
+            messages = [one for one in estimates(engine, windows) if one is not None]
+            for message in messages:
                 self.written += 1
                 self._put(message, self._output)
-                if self._events:
-                    events, output = self._events
-                    for event in events.take(message):
-                        self._put(event, output)
+            self._read(messages)
 
     def finish(self) -> None:
         if self._events:
             events, output = self._events
             for event in events.finish():
+                self._put(event, output)
+
+    def _read(self, messages: list[Magnitude]) -> None:
+        if not self._events:
+            return
+        events, output = self._events
+        first = self._engines[0].identity.name
+        for note in notes_of([one for message in messages if (one := unread(message, first))]):
+            for event in events.read(note):
                 self._put(event, output)
 
     def _put(self, message: Message, output: BinaryIO) -> None:

@@ -1,107 +1,142 @@
-"""What events need to outlive the process: noted before an estimate is sent, kept short."""
+"""What events need to go on: noted before an estimate is sent, kept short, on disk if asked for."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 
 import structlog
 
+from umamba_rt.core.event_state import SavedEvents
 from umamba_rt.core.station_event import Reading
 from umamba_rt.core.timebase import rfc3339
-from umamba_rt.events import Events
 from umamba_rt.io.event_file import EventFile
 from umamba_rt.rate_limit import RateLimit
 
-# Readings until the file begins anew: 7 s of 300 stations, half a megabyte; read again in 0.1 s.
+# Readings until the journal begins anew: 7 s of 300 stations, half a megabyte; read again in 0.1 s.
 _MOST_READINGS = 2000
 _WARN_EVERY_S = 60.0
 
 
 class EventJournal:
-    """Keeps a file from which the events of a killed run are what they were when it ended.
+    """Where events were, and each reading since: what others in their place go on from.
 
-    A reading is noted before its estimate is sent: so what subscribers have seen, the next run's
-    events have read. A failure is a warning, at most one a minute; the file then begins anew some
-    thousand readings later.
+    With a file, the next run of the daemon, too. A reading is noted before its estimate is sent: so
+    what subscribers have seen, the next run's events have read, and they tell what this one's did
+    not. A failure is a warning, at most one a minute; the file then begins anew some thousand
+    readings later.
+
+    For one thread that notes and one that takes.
 
     Attributes:
         failures: writes that failed.
     """
 
-    def __init__(self, file: EventFile, events: Events, max_future_ns: int) -> None:
-        """Prepare.
+    def __init__(self, file: EventFile | None = None, max_future_ns: int = 0) -> None:
+        """Take up what the last run left.
 
         Args:
-            file: where.
-            events: what is kept.
+            file: where; None: nothing outlives the daemon.
             max_future_ns: by how much a window's end may be ahead of now.
         """
         self.failures = 0
-        self._file, self._events = file, events
-        self._max_future_ns = max_future_ns
+        self._file, self._max_future_ns = file, max_future_ns
+        self._saved, self._read = SavedEvents(), list[Reading]()
         self._on_its_way: deque[Reading] = deque()
-        self._noted = 0
+        self._passed = 0  # readings of the file that are not on their way any more
         self._lock = threading.Lock()
         self._warning = RateLimit(_WARN_EVERY_S)
         self._log = structlog.get_logger()
+        if file:
+            left = file.load()
+            if left and self._is_of_the_past(file, left[0].foremost_ns):
+                self._saved, readings, told = left
+                self._read, self._on_its_way = readings[:told], deque(readings[told:])
+            self._begin()
 
-    def resume(self) -> None:
-        """Bring the events to where the last run's were; to be called before anything is noted."""
-        left = self._file.load()
-        if left is not None:
-            saved, readings = left
-            if self._is_of_the_past(saved.foremost_ns):
-                self._events.resume(saved)
-                for reading in readings:
-                    self._read(reading)
-        self.save()
+    @property
+    def held(self) -> tuple[SavedEvents, list[Reading]]:
+        """Where the events were, and what they have read since and told."""
+        return self._saved, self._read
+
+    @property
+    def untold(self) -> list[Reading]:
+        """What is on its way; to be asked for before anything is noted, it is what a run left."""
+        return list(self._on_its_way)
+
+    @property
+    def outlives(self) -> bool:
+        """Whether it is there for the next run."""
+        return self._file is not None
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it is time to begin anew."""
+        return len(self._read) >= _MOST_READINGS
 
     def note(self, reading: Reading) -> None:
         """Note a reading that is about to go to the events."""
         with self._lock:
             self._on_its_way.append(reading)
-            try:
-                self._file.append(reading)
-            except OSError as error:
-                self._failed(error)
+            self._append(reading)
 
-    def taken(self, reading: Reading) -> None:
-        """Note that the events have taken a reading; from their thread, after it."""
-        with self._lock:
-            # What came before it and was not taken never will be: its estimate could not be sent.
-            while self._on_its_way and self._on_its_way.popleft() is not reading:
-                pass
-        self._noted += 1
-        if self._noted >= _MOST_READINGS:
-            self.save()
+    def taken(self, readings: Sequence[Reading]) -> None:
+        """Note what the events have read and told; in the order in which it was noted."""
+        self._pass(readings)
+        self._read.extend(readings)
 
-    def save(self) -> None:
-        """Begin the file anew; from the events' thread."""
-        self._noted = 0
-        saved = self._events.saved
-        with self._lock:
-            try:
-                self._file.begin(saved, self._on_its_way)
-            except OSError as error:
-                self._failed(error)
+    def given_up(self, readings: Sequence[Reading]) -> None:
+        """Note what the events will never read."""
+        self._pass(readings)
+
+    def save(self, saved: SavedEvents) -> None:
+        """Begin anew.
+
+        Args:
+            saved: where the events are, with all that was taken.
+        """
+        self._saved, self._read = saved, []
+        self._begin()
 
     def close(self) -> None:
-        """Save for the last time; nothing is noted any more."""
-        self.save()
-        self._file.close()
+        """Nothing is noted any more."""
+        if self._file:
+            self._file.close()
 
-    def _read(self, reading: Reading) -> None:
-        try:
-            for _ in self._events.read(reading):
-                pass  # what was told at last is told again as a whole
-        except Exception:  # noqa: BLE001 - a bug there must not end every start
-            self._log.exception("event_failed", station=str(reading.group))
+    def _pass(self, readings: Sequence[Reading]) -> None:
+        if not readings:
+            return
+        with self._lock:
+            for reading in readings:
+                # What came before it and was not taken never will be: it could not be sent.
+                while self._on_its_way:
+                    self._passed += 1
+                    if self._on_its_way.popleft() is reading:
+                        break
+            self._append(self._passed)
 
-    def _is_of_the_past(self, end_ns: int) -> bool:
+    def _append(self, what: Reading | int) -> None:
+        if self._file:
+            try:
+                self._file.append(what)
+            except OSError as error:
+                self._failed(error)
+
+    def _begin(self) -> None:
+        if self._file is None:
+            return
+        with self._lock:
+            self._passed = len(self._read)
+            try:
+                self._file.begin(self._saved, [*self._read, *self._on_its_way], self._passed)
+            except OSError as error:
+                self._failed(error)
+
+    def _is_of_the_past(self, file: EventFile, end_ns: int) -> bool:
         """Whether no window lies in the future, behind which all others would count as old."""
-        if end_ns <= max(time.time_ns(), self._file.saved_ns()) + self._max_future_ns:
+        if end_ns <= max(time.time_ns(), file.saved_ns()) + self._max_future_ns:
             return True
         detail = f"they have read a window that ends at {rfc3339(end_ns)}"
         self._log.warning("events_from_the_future", detail=detail)

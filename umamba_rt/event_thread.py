@@ -1,4 +1,4 @@
-"""Events in a thread of their own: no estimate waits for the search of an earthquake's source."""
+"""Events beside the estimates: no estimate waits for the search of an earthquake's source."""
 
 from __future__ import annotations
 
@@ -7,58 +7,70 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import structlog
 
 from umamba_rt.core.inventory import Inventory
-from umamba_rt.core.rise import Tail
 from umamba_rt.core.station_event import Reading
 from umamba_rt.event_journal import EventJournal
-from umamba_rt.events import EventMessage, Events, Send
+from umamba_rt.event_process import EventProcess, ProcessLostError
+from umamba_rt.events import EventMessage, Note, Told
 from umamba_rt.rate_limit import RateLimit
+from umamba_rt.readings import Unread, notes_of, unread
 from umamba_rt.wire.message import Magnitude
 
-# Estimates that wait: half a minute of 300 stations.
-_MOST_WAITING = 10_000
+Send: TypeAlias = Callable[[Magnitude, int], int]
+
+# Estimates that wait: half a minute of 300 stations; and those that are told at once.
+_MOST_WAITING, _MOST_AT_ONCE = 10_000, 300
 _WARN_EVERY_S = 60.0
 # Woken by each estimate the thread would take turns with the one that sends them; an event that
 # is told 50 ms later is none the worse.
 _REST_S = 0.05
+# Before another process takes the place of one that was lost; and how many may be lost over the
+# same estimates until those are given up.
+_BEFORE_ANOTHER_S, _MOST_LOST = 0.5, 2
 
 
 class EventThread:
-    """Has `Events` take estimates after they were sent.
-
-    A search for a source among a hundred onsets takes 4 ms, and with 300 stations in a swarm
-    there are ten a second and more, with as many sources found anew as their onsets join.
+    """Has an `EventProcess` read estimates after they were sent, and sends what it tells.
 
     Attributes:
-        passed_over: estimates that events were not made of, as too many waited; in replay none is.
+        passed_over: estimates that events were not made of, as too many waited, which happens in no
+            replay; or as no process outlived them.
+        restarts: processes that took the place of one that was lost.
     """
 
-    def __init__(self, events: Events, *, live: bool, journal: EventJournal | None = None) -> None:
-        """Prepare; the thread begins with the first estimate.
+    def __init__(
+        self, process: EventProcess, model: str, journal: EventJournal, *, live: bool
+    ) -> None:
+        """Prepare; the process is loaded, and the thread begins with the first estimate.
 
         Args:
-            events: used by the thread alone.
+            process: used by the thread alone.
+            model: name of the one whose estimates make events.
+            journal: of these events.
             live: rather pass over an estimate than hold up the one that sends it.
-            journal: of these events, already resumed; None: they do not outlive the process.
         """
-        self.passed_over = 0
-        self._events, self._live, self._journal = events, live, journal
-        self._waiting: queue.Queue[tuple[Reading, Tail | None] | None] = queue.Queue(_MOST_WAITING)
+        self.passed_over = self.restarts = 0
+        self._process, self._model, self._journal, self._live = process, model, journal, live
+        self._waiting: queue.Queue[Unread | None] = queue.Queue(_MOST_WAITING)
+        self._left = journal.untold
         self._send: Callable[[EventMessage], object] | None = None
         self._thread = threading.Thread(target=self._run, name="umamba-events", daemon=True)
         self._adopted: deque[Inventory] = deque(maxlen=1)
         self._abandoned = threading.Event()
-        self._warning = RateLimit(_WARN_EVERY_S)
+        self._behind, self._lost = RateLimit(_WARN_EVERY_S), RateLimit(_WARN_EVERY_S)
         self._log = structlog.get_logger()
+        with contextlib.suppress(ProcessLostError):  # the thread tries again, and tells
+            process.load()
 
     @property
     def saves_failed(self) -> int:
         """Writes of the journal that failed."""
-        return self._journal.failures if self._journal else 0
+        return self._journal.failures
 
     def following(self, send: Send, send_event: Callable[[EventMessage], object]) -> Send:
         """The same way to send estimates, each followed in its time by what it makes due.
@@ -70,15 +82,14 @@ class EventThread:
         self._send = send_event
 
         def send_and_note(message: Magnitude, arrived_ns: int) -> int:
-            reading = self._events.reading(message)
-            if reading is None or self._is_behind():
+            one = unread(message, self._model)
+            if one is None or self._is_behind():
                 return send(message, arrived_ns)
-            if self._journal:
-                self._journal.note(reading)
+            self._journal.note(one.reading)
             seq = send(message, arrived_ns)
             if self._thread.ident is None:
                 self._thread.start()
-            self._waiting.put((reading, message.tail))  # full only in replay: nobody else puts
+            self._waiting.put(one)  # full only in replay: nobody else puts
             return seq
 
         return send_and_note
@@ -88,16 +99,13 @@ class EventThread:
         self._adopted.append(inventory)
 
     def finish(self, limit_s: float) -> None:
-        """Let the thread send what waits, and without a journal what else is due at the end.
-
-        With one, the next run goes on with that.
+        """Let the thread send what waits, and what else is due unless a next run goes on.
 
         Args:
             limit_s: for all of it; after that nothing is sent any more.
         """
-        if not self._thread.is_alive():
-            if self._journal and self._thread.ident is None:
-                self._journal.close()
+        if self._thread.ident is None:
+            self._close()
             return
         ends_s = time.monotonic() + limit_s
         with contextlib.suppress(queue.Full):
@@ -106,41 +114,119 @@ class EventThread:
         self._abandoned.set()
         if self._thread.is_alive():
             self._log.warning("events_abandoned", waiting=self._waiting.qsize())
+            self._process.kill()
 
     def _is_behind(self) -> bool:
         """Whether an estimate has to be passed over; counts it then."""
         if not self._live or not self._waiting.full():
             return False
         self.passed_over += 1
-        if (times := self._warning.passes()) is not None:
+        if (times := self._behind.passes()) is not None:
             self._log.warning("events_behind", passed_over=self.passed_over, events=times)
         return True
 
     def _run(self) -> None:
-        if self._journal:
-            self._send_all(self._events.told_again())
-        while (noted := self._waiting.get()) is not None:
-            if self._abandoned.is_set():
-                return
-            if self._adopted:
-                self._events.adopt(self._adopted.popleft())
-            reading, tail = noted
-            self._send_all(self._events.read(reading, tail), str(reading.group))
-            if self._journal:
-                self._journal.taken(reading)
-            if self._live and self._waiting.empty():
-                self._abandoned.wait(_REST_S)
-        if self._journal:
-            self._journal.close()
-        else:
-            self._send_all(self._events.finish())
-
-    def _send_all(self, events: Iterable[EventMessage], station: str = "") -> None:
-        assert self._send is not None
         try:
-            for event in events:
+            is_last = False
+            while not is_last:
+                some, is_last = self._some()
+                self._read(some)
                 if self._abandoned.is_set():
                     return
-                self._send(event)
+                if self._live and self._waiting.empty():
+                    self._abandoned.wait(_REST_S)
+            self._end()
+        finally:
+            self._close()
+
+    def _close(self) -> None:
+        self._process.close()
+        self._journal.close()
+
+    def _some(self) -> tuple[list[Unread], bool]:
+        """What waits, one estimate at least; and whether none comes behind it."""
+        some: list[Unread] = []
+        one = self._waiting.get()
+        while one is not None:
+            some.append(one)
+            if len(some) == _MOST_AT_ONCE or self._waiting.empty():
+                return some, False
+            one = self._waiting.get()
+        return some, True
+
+    def _read(self, some: Sequence[Unread]) -> None:
+        """Tell what estimates make due; if need be with a second process."""
+        readings = [one.reading for one in some]
+        notes = notes_of(some)
+        for _ in range(_MOST_LOST):
+            try:
+                self._keep_running()
+                told = self._process.read(notes)
+            except ProcessLostError as error:
+                if self._abandoned.is_set():
+                    return
+                self._has_lost(error)
+            else:
+                self._tell(told, readings)
+                self._shorten()
+                return
+        self.passed_over += len(some)
+        self._journal.given_up(readings)
+
+    def _shorten(self) -> None:
+        if self._journal.is_long and not self._abandoned.is_set():
+            try:
+                self._journal.save(self._process.saved())
+            except ProcessLostError as error:
+                self._has_lost(error)
+
+    def _keep_running(self) -> None:
+        if not self._process.has_begun:
+            self._tell(self._process.start(*self._journal.held))
+            # First what the last run noted and did not tell, so that no event goes back.
+            self._tell(self._process.read([Note(reading) for reading in self._left]), self._left)
+            self._left = []
+            self._tell(self._process.told_again())
+        if self._adopted:
+            self._process.adopt(self._adopted.popleft())
+
+    def _has_lost(self, error: ProcessLostError) -> None:
+        self.restarts += 1
+        if (times := self._lost.passes()) is not None:
+            self._log.warning("events_restarted", reason=str(error), events=times)
+        self._abandoned.wait(_BEFORE_ANOTHER_S)
+
+    def _end(self) -> None:
+        """What else is due, or where the next run goes on."""
+        try:
+            if self._journal.outlives:
+                self._journal.save(self._process.saved())
+            else:
+                self._tell(self._process.finish())
+        except ProcessLostError as error:
+            self._log.warning("events_lost_at_end", reason=str(error))
+
+    def _tell(self, told: Told, readings: Sequence[Reading] = ()) -> None:
+        """Send what estimates made due; what was told of is then noted as that."""
+        for station, why in told.failures:
+            self._log.error("event_failed", station=station, exception=why)
+        noted = 0
+        for number, messages in enumerate(told.messages, 1):
+            if messages:
+                if not self._send_all(messages):
+                    return
+                self._journal.taken(readings[noted:number])
+                noted = number
+        self._journal.taken(readings[noted:])
+
+    def _send_all(self, messages: Sequence[EventMessage]) -> bool:
+        """False where the run has ended meanwhile."""
+        assert self._send is not None
+        try:
+            for message in messages:
+                if self._abandoned.is_set():
+                    return False
+                self._send(message)
         except Exception:  # noqa: BLE001 - estimates go on; the operator reads why
-            self._log.exception("event_failed", station=station)
+            self._log.exception("event_failed")
+        return True

@@ -1,9 +1,9 @@
-"""Estimates in, event messages out: the same for the daemon and for a direct replay."""
+"""Readings of estimates in, event messages out: the same for the daemon and a direct replay."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from umamba_rt.config.events import EventsConfig
@@ -16,22 +16,19 @@ from umamba_rt.core.ids import GroupId, SourceId
 from umamba_rt.core.inventory import Inventory
 from umamba_rt.core.network_event import NetworkEvent
 from umamba_rt.core.recent_readings import RecentReadings
-from umamba_rt.core.rise import Rises, Tail, rises_of
+from umamba_rt.core.rise import Rises
 from umamba_rt.core.source_scan import SourceScan
 from umamba_rt.core.station_event import Reading, StationEvent, StationEvents
 from umamba_rt.core.tick_order import TickOrder
-from umamba_rt.core.timebase import NS_PER_S, nearest_index, parse_rfc3339
-from umamba_rt.core.trigger import TriggerSpan
+from umamba_rt.core.timebase import NS_PER_S
 from umamba_rt.wire.event_message import (
     NetworkEventMessage,
     StationEventMessage,
     network_event_message,
     station_event_message,
 )
-from umamba_rt.wire.message import Magnitude
 
 EventMessage: TypeAlias = StationEventMessage | NetworkEventMessage
-Send: TypeAlias = Callable[[Magnitude, int], int]
 
 # A station whose latest window is older than this is not expected to see an earthquake.
 _WORKING_NS = 60 * NS_PER_S
@@ -43,12 +40,40 @@ _MOST_REPEATED_NS = 60 * NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """What an estimate says to events.
+
+    Attributes:
+        reading: of its station.
+        identity: of its model; None: as it was.
+        rises: in its window's newest hop; None where they are not known.
+    """
+
+    reading: Reading
+    identity: ModelIdentity | None = None
+    rises: Rises | None = None
+
+
+@dataclass(slots=True)
+class Told:
+    """What estimates made due.
+
+    Attributes:
+        messages: of each estimate, in the order in which they are to be sent.
+        failures: the station and the traceback of each estimate that could not be read.
+    """
+
+    messages: list[list[EventMessage]] = field(default_factory=list)
+    failures: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
 class _Read:
     """A window's reading, and what follows from it at its own station."""
 
     reading: Reading
     revisions: list[StationEvent]
-    tail: Tail | None
+    rises: Rises | None
 
 
 class Events:
@@ -65,7 +90,6 @@ class Events:
         self,
         config: EventsConfig,
         inventory: Inventory,
-        model: str,
         identity: ModelIdentity | None = None,
     ) -> None:
         """Prepare.
@@ -73,12 +97,10 @@ class Events:
         Args:
             config: the rules.
             inventory: for the stations' places.
-            model: whose estimates make events; others' are passed over.
-            identity: that model's, as far as it is known before its first estimate.
+            identity: the model's whose estimates they take, as far as it is known before the first.
         """
         self._config = config
         self._inventory = inventory
-        self._model = model
         self._identity = identity
         self._sensors: dict[GroupId, StationEvents] = {}
         self._latest_ns: dict[GroupId, int] = {}
@@ -96,28 +118,14 @@ class Events:
         self._placed = None
         self._network.look_up_places()
 
-    def take(self, message: Magnitude) -> Iterator[EventMessage]:
-        """Take an estimate.
+    def read(self, note: Note) -> Iterator[EventMessage]:
+        """Take an estimate; a window that was read, be it by an earlier run, is nothing.
 
         Yields:
             What it makes due, in the order in which it is to be sent.
         """
-        reading = self.reading(message)
-        if reading is not None:
-            yield from self.read(reading, message.tail)
-
-    def reading(self, message: Magnitude) -> Reading | None:
-        """What an estimate says to events; None where it says nothing."""
-        if message.model.name != self._model or message.revision:
-            return None
-        self._identity = message.model
-        return reading_of(message)
-
-    def read(self, reading: Reading, tail: Tail | None = None) -> Iterator[EventMessage]:
-        """Take what ``reading`` gave; see ``take``.
-
-        A window that was read, be it by an earlier run, is passed over.
-        """
+        reading = note.reading
+        self._identity = note.identity or self._identity
         if self._was_read(reading):
             return
         assert self._identity is not None
@@ -129,7 +137,7 @@ class Events:
         revisions = sensor.read(reading)
         for event in revisions:
             yield station_event_message(event, self._identity)
-        read = _Read(reading, revisions, tail)
+        read = _Read(reading, revisions, note.rises)
         for moment_ns, ready in self._order.put(reading.group, reading.end_ns, read):
             yield from self._tell(moment_ns, ready)
 
@@ -191,22 +199,6 @@ class Events:
         for moment_ns, ready in self._order.finish():
             yield from self._tell(moment_ns, ready)
 
-    def following(self, send: Send, send_event: Callable[[EventMessage], int]) -> Send:
-        """The same way to send estimates, each followed by the event messages that it makes due.
-
-        Args:
-            send: sends an estimate.
-            send_event: sends an event message.
-        """
-
-        def send_and_follow(message: Magnitude, arrived_ns: int) -> int:
-            seq = send(message, arrived_ns)
-            for event in self.take(message):
-                send_event(event)
-            return seq
-
-        return send_and_follow
-
     def _tell(self, moment_ns: int, ready: list[_Read]) -> Iterator[NetworkEventMessage]:
         assert self._identity is not None
         # By their onsets, not their names: a moment may bring 30 s of them, behind a gap.
@@ -223,13 +215,11 @@ class Events:
 
     def _rises(self, ready: list[_Read]) -> list[tuple[GroupId, Rises]]:
         """Of the sensors that the scan can use: those whose place is known."""
-        tails = [
-            (read.reading.group, read.tail)
+        return [
+            (read.reading.group, read.rises)
             for read in ready
-            if read.tail and self._place_of(read.reading.group, read.reading.end_ns)
+            if read.rises and self._place_of(read.reading.group, read.reading.end_ns)
         ]
-        told = rises_of([tail for _, tail in tails])
-        return [(group, one) for (group, _), one in zip(tails, told, strict=True) if one]
 
     def _place_of(self, group: GroupId, time_ns: int) -> Place | None:
         """Of the vertical's epoch; looked up once a sensor: no station moves by kilometres."""
@@ -251,25 +241,3 @@ class Events:
                 and (place := self._place_of(group, latest_ns)) is not None
             }
         return self._placed
-
-
-def reading_of(message: Magnitude) -> Reading:
-    """What the events need of an estimate."""
-    quality = message.quality
-    return Reading(
-        group=message.station.group,
-        end_ns=parse_rfc3339(message.window_end),
-        spans=tuple(
-            TriggerSpan(_index(times.on), None if times.off is None else _index(times.off))
-            for times in message.triggers or ()
-        ),
-        magnitude=message.magnitude,
-        uncertainty=message.uncertainty,
-        snr_db=quality.snr_db,
-        clipped=quality.clipped,
-        unit=quality.unit,
-    )
-
-
-def _index(time: str) -> int:
-    return nearest_index(parse_rfc3339(time))

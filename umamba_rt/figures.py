@@ -88,6 +88,7 @@ class Figures:
             "peers_dropped": self.publisher.peers_dropped,
             "clients_refused": self.access.refused if self.access else 0,
             "events_passed_over": self.events.passed_over if self.events else 0,
+            "events_restarts": self.events.restarts if self.events else 0,
             "history_saves_failed": self.recall.saves_failed if self.recall else 0,
         }
         if self.query:

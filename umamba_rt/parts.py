@@ -22,8 +22,8 @@ from umamba_rt.core.timebase import NS_PER_S
 from umamba_rt.engine.base import Engine
 from umamba_rt.errors import ModelError
 from umamba_rt.event_journal import EventJournal
+from umamba_rt.event_process import EventProcess
 from umamba_rt.event_thread import EventThread
-from umamba_rt.events import Events
 from umamba_rt.figures import Figures
 from umamba_rt.ingest import Clock, DataClock, Ingest
 from umamba_rt.intake import Intake, Room
@@ -228,13 +228,10 @@ def _make_events(
 ) -> EventThread | None:
     if not config.events.enabled:
         return None
-    events = Events(config.events, inventory, model.name, model)
-    journal = None
-    if directory:
-        file = EventFile(directory / "events", config.events, model.name)
-        journal = EventJournal(file, events, round(config.window.max_future_s * NS_PER_S))
-        journal.resume()
-    return EventThread(events, live=config.run.mode == "live", journal=journal)
+    file = EventFile(directory / "events", config.events, model.name) if directory else None
+    journal = EventJournal(file, round(config.window.max_future_s * NS_PER_S))
+    process = EventProcess(config.events, inventory, model)
+    return EventThread(process, model.name, journal, live=config.run.mode == "live")
 
 
 def _make_query(

@@ -10,7 +10,7 @@ from umamba_rt.core.pipeline import Outcome, Pipeline, PipelineSettings
 from umamba_rt.core.reasons import Reason
 from umamba_rt.core.segment import Segment
 from umamba_rt.core.timebase import NS_PER_S, SAMPLE_NS
-from umamba_rt.core.trigger import TriggerRules
+from umamba_rt.core.trigger_rules import TriggerRules
 
 START = 156_225_900_000
 SHORT = PipelineSettings(length_s=3.0)

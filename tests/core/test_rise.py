@@ -7,7 +7,8 @@ import pytest
 from scipy.signal import butter, sosfilt
 
 from umamba_rt.core.estimate import Float32Array
-from umamba_rt.core.rise import BIN, RiseBands, Rises, rises_of, tail_of
+from umamba_rt.core.rise import BIN, RiseBands, Rises, tail_of
+from umamba_rt.core.rise_filter import rises_of
 
 BANDS = RiseBands(12.0, 40.0)
 FIRST = 156_226_000_000

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from obspy.signal.filter import bandpass
 from obspy.signal.trigger import classic_sta_lta, recursive_sta_lta
 
-from umamba_rt.core.sta_lta import AverageKind, StaLta, StaLtaRules
+from umamba_rt.core.sta_lta import StaLta
+from umamba_rt.core.trigger_rules import AverageKind, StaLtaRules
 
 KINDS = ("recursive", "classic")
 

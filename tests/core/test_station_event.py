@@ -9,7 +9,7 @@ import pytest
 from umamba_rt.core.ids import GroupId
 from umamba_rt.core.station_event import EventRules, Reading, StationEvent, StationEvents
 from umamba_rt.core.timebase import NS_PER_S
-from umamba_rt.core.trigger import TriggerSpan
+from umamba_rt.core.trigger_span import TriggerSpan
 
 GROUP = GroupId("CI", "CCC", "", "HH")
 BEGIN_S = 1_562_261_633  # 2019-07-04T17:33:53Z

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from obspy.signal.trigger import trigger_onset
 
 from tests.support import needs_shared, ridgecrest
-from umamba_rt.core.sta_lta import StaLta, StaLtaRules
-from umamba_rt.core.trigger import Trigger, TriggerRules, TriggerSpan
+from umamba_rt.core.sta_lta import StaLta
+from umamba_rt.core.trigger import Trigger
+from umamba_rt.core.trigger_rules import StaLtaRules, TriggerRules
+from umamba_rt.core.trigger_span import TriggerSpan
 
 AVERAGE = StaLtaRules(sta=30, lta=400)
 RULES = TriggerRules(AVERAGE, on=3.0, off=1.5, refractory=0, keep=10**6)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from umamba_rt.core.ids import GroupId
 from umamba_rt.core.quality import Quality
-from umamba_rt.core.rise import rises_of
-from umamba_rt.core.trigger import TriggerRules
+from umamba_rt.core.rise_filter import rises_of
 from umamba_rt.core.trigger_bank import SavedTriggers, TriggerBank
+from umamba_rt.core.trigger_rules import TriggerRules
 from umamba_rt.core.window import Window
 
 RULES = TriggerRules()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,17 +16,18 @@ from structlog.testing import capture_logs
 from tests.test_events import CONFIG, INVENTORY, V2, estimates
 from umamba_rt.core.event_state import SavedEvents
 from umamba_rt.core.station_event import Reading
-from umamba_rt.events import Events, reading_of
+from umamba_rt.events import Events, Note
 from umamba_rt.io.event_file import EventFile
+from umamba_rt.readings import unread
 
-READINGS = [reading_of(message) for message in estimates()]
+READINGS = [one.reading for one in map(partial(unread, model="v2"), estimates()) if one]
 
 
 def some_events() -> SavedEvents:
     """In the midst of an earthquake: open, waiting and told ones."""
-    events = Events(CONFIG, INVENTORY, "v2", V2)
+    events = Events(CONFIG, INVENTORY, V2)
     for reading in READINGS[: len(READINGS) // 3]:
-        list(events.read(reading))
+        list(events.read(Note(reading)))
     return events.saved
 
 
@@ -46,12 +48,12 @@ def test_state_and_readings_come_back_as_they_were(file: EventFile, tmp_path: Pa
     file.begin(SAVED, READINGS[:3])
     for reading in READINGS[3:40]:
         file.append(reading)
-    assert file.load() == (SAVED, READINGS[:40])
+    assert file.load() == (SAVED, READINGS[:40], 0)
     file.begin(SAVED, [])
     file.append(READINGS[5])
     file.close()
     file.append(READINGS[6])  # nothing is behind the end
-    assert file.load() == (SAVED, [READINGS[5]])
+    assert file.load() == (SAVED, [READINGS[5]], 0)
     assert [path.name for path in tmp_path.iterdir()] == ["events"]
     assert file.saved_ns() > 0
 
@@ -61,7 +63,7 @@ def test_torn_end_costs_the_torn_line(file: EventFile, cut: int) -> None:
     file.begin(SAVED, READINGS[:10])
     file.path.write_bytes(file.path.read_bytes()[:-cut])
     with capture_logs() as logs:
-        assert file.load() == (SAVED, READINGS[:9])
+        assert file.load() == (SAVED, READINGS[:9], 0)
     assert [(one["event"], one["reason"][:8]) for one in logs] == [
         ("events_unreadable", "line 11:")
     ]
@@ -82,7 +84,7 @@ def test_any_flipped_bit_is_told_and_nothing_wrong_is_read(file: EventFile) -> N
             assert place <= head
         else:
             assert place > head
-            assert found == (SAVED, READINGS[: len(found[1])])
+            assert found == (SAVED, READINGS[: len(found[1])], 0)
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"{}\n", b"\xff" * 5000])
@@ -92,7 +94,7 @@ def test_what_is_something_else_is_told(file: EventFile, content: bytes) -> None
         assert file.load() is None
     assert [one["event"] for one in logs] == ["events_unreadable"]
     file.begin(SAVED, [])
-    assert file.load() == (SAVED, [])
+    assert file.load() == (SAVED, [], 0)
 
 
 def test_another_version_is_told_and_other_rules_are_passed_over(
@@ -129,10 +131,11 @@ def test_disk_that_takes_no_more_raises_and_leaves_whole_lines(file: EventFile) 
     with capture_logs() as logs:
         found = file.load()
     assert found is not None
-    state, readings = found
+    state, readings, told = found
     assert state == SAVED
     assert readings == (READINGS * 5)[: len(readings)]
     assert len(readings) > 100
+    assert told == 0
     assert len(logs) <= 1
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] < 0
 
@@ -142,7 +145,7 @@ def test_beginning_that_fails_leaves_the_old_file(file: EventFile, tmp_path: Pat
     (tmp_path / "events.new").mkdir()
     with pytest.raises(OSError, match=r"events\.new"):
         file.begin(SavedEvents(), [])
-    assert file.load() == (SAVED, READINGS[:2])
+    assert file.load() == (SAVED, READINGS[:2], 0)
 
 
 def test_readings_keep_every_digit(file: EventFile) -> None:
@@ -152,3 +155,12 @@ def test_readings_keep_every_digit(file: EventFile) -> None:
     assert found is not None
     assert [isinstance(one, Reading) for one in found[1]] == [True]
     assert found[1] == odd
+
+
+def test_last_number_says_of_how_many_it_was_told(file: EventFile) -> None:
+    file.begin(SAVED, READINGS[:4], 3)
+    assert file.load() == (SAVED, READINGS[:4], 3)
+    file.append(READINGS[4])
+    file.append(4)
+    file.append(READINGS[5])
+    assert file.load() == (SAVED, READINGS[:6], 4)

@@ -8,10 +8,9 @@ from typing import Literal
 from umamba_rt.config.table import key, show
 from umamba_rt.core.network_rules import NetworkRules
 from umamba_rt.core.source_scan import ScanRules
-from umamba_rt.core.sta_lta import StaLtaRules
 from umamba_rt.core.station_event import EventRules
 from umamba_rt.core.timebase import NS_PER_S, RATE_HZ
-from umamba_rt.core.trigger import TriggerRules
+from umamba_rt.core.trigger_rules import StaLtaRules, TriggerRules
 from umamba_rt.errors import ConfigProblem
 
 # Windows that an earlier run had cut and not sent are told of their triggers once more.

@@ -16,8 +16,8 @@ from umamba_rt.core.sensor import Sensor
 from umamba_rt.core.sensor_rules import SensorRules, VerticalOnly
 from umamba_rt.core.state import StateChange
 from umamba_rt.core.timebase import NS_PER_S, RATE_HZ
-from umamba_rt.core.trigger import TriggerRules
 from umamba_rt.core.trigger_bank import TriggerBank
+from umamba_rt.core.trigger_rules import TriggerRules
 from umamba_rt.core.window import Window, WindowRules
 from umamba_rt.core.withhold import NOTHING_WITHHELD, WithholdRules
 from umamba_rt.errors import SampleRateError

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,41 +12,11 @@ from scipy.signal import butter, lfilter, sosfilt
 
 from umamba_rt.core.estimate import Float32Array
 from umamba_rt.core.timebase import RATE_HZ
+from umamba_rt.core.trigger_rules import StaLtaRules
 
 Float64Array: TypeAlias = NDArray[np.float64]
-AverageKind: TypeAlias = Literal["recursive", "classic"]
 # obspy begins its long average here, so that digital silence divides by something.
 _LEAST = 1e-99
-
-
-@dataclass(frozen=True, slots=True)
-class StaLtaRules:
-    """What is compared with what.
-
-    Attributes:
-        kind: ``recursive``: averages that forget exponentially. ``classic``: running means.
-        low_hz: lower corner of the band-pass, Hz; > 0.
-        high_hz: upper corner, Hz; above the lower one and below 50.
-        corners: order of the Butterworth filter at each corner.
-        sta: samples of the short average.
-        lta: samples of the long one; above ``sta``.
-    """
-
-    kind: AverageKind = "recursive"
-    low_hz: float = 12.0
-    high_hz: float = 40.0
-    corners: int = 4
-    sta: int = 20
-    lta: int = 600
-
-    def at(self, native_rate_hz: float) -> StaLtaRules:
-        """These rules with the band moved to where a channel of a lower rate holds something.
-
-        The resampler passes 0.4 times the native rate; the band then spans a factor of three.
-        """
-        high_hz = min(self.high_hz, 0.4 * native_rate_hz)
-        low_hz = self.low_hz if high_hz == self.high_hz else min(self.low_hz, high_hz / 3)
-        return replace(self, low_hz=low_hz, high_hz=high_hz)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 from umamba_rt.core.calibration import Unit
 from umamba_rt.core.ids import GroupId
 from umamba_rt.core.timebase import NS_PER_S, index_ns
-from umamba_rt.core.trigger import TriggerSpan
+from umamba_rt.core.trigger_span import TriggerSpan
 
 EventState: TypeAlias = Literal["open", "updated", "closed"]
 

@@ -3,45 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from umamba_rt.core.estimate import Float32Array
-from umamba_rt.core.sta_lta import Float64Array, StaLta, StaLtaRules, StaLtaState
-
-
-@dataclass(frozen=True, slots=True)
-class TriggerRules:
-    """When it goes on and off.
-
-    Attributes:
-        average: what the ratio is of.
-        on: ratio from which it goes on.
-        off: ratio below which it goes off; at most ``on``.
-        refractory: samples after an onset in which going on again is no new onset.
-        keep: samples for which a span that ended is still told.
-    """
-
-    average: StaLtaRules = field(default_factory=StaLtaRules)
-    on: float = 4.0
-    off: float = 2.0
-    refractory: int = 200
-    keep: int = 9001
-
-
-@dataclass(frozen=True, slots=True)
-class TriggerSpan:
-    """From an onset to its end.
-
-    Attributes:
-        on: grid index of the first sample at which the ratio reached ``on``.
-        off: grid index after the last sample at which it had not fallen below ``off``; None while
-            it goes on.
-    """
-
-    on: int
-    off: int | None = None
+from umamba_rt.core.sta_lta import Float64Array, StaLta, StaLtaState
+from umamba_rt.core.trigger_rules import TriggerRules
+from umamba_rt.core.trigger_span import TriggerSpan
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from umamba_rt.core.ids import GroupId
 from umamba_rt.core.rise import RiseBands, tail_of
 from umamba_rt.core.timebase import RATE_HZ
-from umamba_rt.core.trigger import Trigger, TriggerRules, TriggerSpan, TriggerState
+from umamba_rt.core.trigger import Trigger, TriggerState
+from umamba_rt.core.trigger_rules import TriggerRules
+from umamba_rt.core.trigger_span import TriggerSpan
 from umamba_rt.core.window import Window
 
 # An earlier run's trigger may have seen windows that were on their way when it was killed; one

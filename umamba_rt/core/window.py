@@ -12,7 +12,7 @@ from umamba_rt.core.ids import GroupId
 from umamba_rt.core.quality import Quality
 from umamba_rt.core.rise import Tail
 from umamba_rt.core.timebase import ceil_to, index_ns
-from umamba_rt.core.trigger import TriggerSpan
+from umamba_rt.core.trigger_span import TriggerSpan
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """The events' state on disk: where they were, and each window that was read since.
 
 One file of lines, each a checksum and JSON: the state with the rules that it was made by, then a
-line a window. What the kernel took outlives a killed process; a power cut may take the end of it.
-The file begins anew from time to time, written beside and renamed into place.
+line a window, and now and then a number: of how many of these windows it was told. What the kernel
+took outlives a killed process; a power cut may take the end of it. The file begins anew from time
+to time, written beside and renamed into place.
 """
 
 from __future__ import annotations
@@ -57,8 +58,8 @@ class EventFile:
         self._rules, self._model = rules, model
         self._file: BinaryIO | None = None
 
-    def load(self) -> tuple[SavedEvents, list[Reading]] | None:
-        """What the last run left: a state, and the readings since, in their order.
+    def load(self) -> tuple[SavedEvents, list[Reading], int] | None:
+        """What the last run left: a state, the readings since, and of how many it was told.
 
         None where there is nothing, or of other rules; also, with a warning, where it cannot be
         used. Of a file whose end is damaged, what stands before that counts.
@@ -77,7 +78,7 @@ class EventFile:
             return None
         if (left.rules, left.model) != (self._rules, self._model):
             return None
-        return left.events, self._readings(lines[1:])
+        return left.events, *self._readings(lines[1:])
 
     def saved_ns(self) -> int:
         """When the file was last written, ns since 1970 UTC; 0 where there is none."""
@@ -86,12 +87,13 @@ class EventFile:
         except OSError:
             return 0
 
-    def begin(self, events: SavedEvents, since: Iterable[Reading]) -> None:
+    def begin(self, events: SavedEvents, since: Iterable[Reading], told: int = 0) -> None:
         """Replace the file; ``append`` goes on behind.
 
         Args:
             events: where they are.
-            since: what is on its way to them.
+            since: what they have read since then, or is on its way to them.
+            told: of how many of these it was told.
 
         Raises:
             OSError: it cannot be written; the old file stays.
@@ -101,15 +103,19 @@ class EventFile:
         left = Left(_VERSION, self._rules, self._model, events)
         file = beside.open("wb", buffering=0)
         try:
-            _write(file, b"".join([_line(left), *map(_line, since)]))
+            _write(
+                file, b"".join([_line(left), *map(_line, since), *([_line(told)] if told else [])])
+            )
             beside.replace(self.path)
         except OSError:
             file.close()
             raise
         self._file = file
 
-    def append(self, reading: Reading) -> None:
-        """Note a reading; without effect before ``begin``, and behind a failure until the next one.
+    def append(self, what: Reading | int) -> None:
+        """Note a reading, or of how many it was told since the file began.
+
+        Without effect before ``begin``, and behind a failure until the next one.
 
         Raises:
             OSError: it cannot be written.
@@ -117,7 +123,7 @@ class EventFile:
         if self._file is None:
             return
         try:
-            _write(self._file, _line(reading))
+            _write(self._file, _line(what))
         except OSError:
             self.close()  # half a line may be there
             raise
@@ -128,15 +134,20 @@ class EventFile:
             self._file.close()
             self._file = None
 
-    def _readings(self, lines: list[bytes]) -> list[Reading]:
-        readings = []
+    def _readings(self, lines: list[bytes]) -> tuple[list[Reading], int]:
+        readings: list[Reading] = []
+        told = 0
         for number, line in enumerate(lines, 2):
             try:
-                readings.append(msgspec.json.decode(_checked(line), type=Reading))
+                one = msgspec.json.decode(_checked(line), type=Reading | int)
+                if isinstance(one, int):
+                    told = one
+                else:
+                    readings.append(one)
             except (ValueError, msgspec.MsgspecError) as error:
                 self._warn(f"line {number}: {error}")
                 break
-        return readings
+        return readings, told
 
     def _warn(self, reason: str) -> None:
         structlog.get_logger().warning("events_unreadable", file=str(self.path), reason=reason)
@@ -149,7 +160,7 @@ class _Versioned:
     version: int
 
 
-def _line(content: Left | Reading) -> bytes:
+def _line(content: Left | Reading | int) -> bytes:
     text = msgspec.json.encode(content)
     return b"%08x %b\n" % (zlib.crc32(text), text)
 

@@ -161,7 +161,8 @@ class Publisher:
                 if form not in bodies:
                     bodies[form] = encode(message, envelope, form)
                 endpoint.send(topic.encode(), bodies[form])
-            if self._echo is not None:  # last: what it says has been handed to all others
+            # Last: what it says has been handed to all others. Nobody waits for other messages'.
+            if self._echo is not None and isinstance(message, Magnitude):
                 self._echo.send(NUMBER.pack(envelope.seq))
             return envelope.seq
 
