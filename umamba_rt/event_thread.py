@@ -130,7 +130,11 @@ class EventThread:
             is_last = False
             while not is_last:
                 some, is_last = self._some()
-                self._read(some)
+                try:
+                    self._read(some)
+                except Exception:  # noqa: BLE001 - estimates go on; the operator reads why
+                    self.passed_over += len(some)
+                    self._log.exception("event_failed")
                 if self._abandoned.is_set():
                     return
                 if self._live and self._waiting.empty():

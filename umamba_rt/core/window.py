@@ -147,7 +147,11 @@ class WindowSchedule:
         while self._reached and self._reached[0][1] + self._rules.max_wait_ns <= now_ns:
             self._waited_to = self._reached.popleft()[0]
         while self._next is not None:
-            lacking = missing_stop(self._next) if self._gap_stop is None else self._gap_stop
+            lacking = self._gap_stop
+            if lacking is None:
+                lacking = self._next + self._rules.length
+                if self._furthest is None or self._furthest >= lacking:  # seldom: look
+                    lacking = missing_stop(self._next)
             if self._next < lacking < self._next + self._rules.length:
                 self._gap_stop = lacking
             if lacking > self._next and (self._waited_to is None or self._waited_to < lacking):
