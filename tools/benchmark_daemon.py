@@ -49,7 +49,7 @@ class DaemonRun:
         sent_ms: quantiles of ``latency.processing_ms`` of V2: to sending.
         received_ms: quantiles of V2, to reception, by the subscriber's own clock.
         sent_v1_ms: as ``sent_ms`` of V1; None without V1.
-        cores: processor time of daemon, server and subscriber, each over the measured time.
+        cores: processor time of daemon (events included), server and subscriber, over the time.
         rss_mib: resident memory of the daemon at the end.
         load: the machine's load before the run, one minute.
         engine: what the daemon's log says of its engine.

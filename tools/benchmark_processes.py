@@ -103,15 +103,37 @@ def serving(archive: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def cpu_s(pid: int) -> float:
-    """Processor time of a process so far, s."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS_HZ
+    """Processor time of a process and its children so far, s."""
+    return sum(_cpu_s(one) for one in _family(pid))
 
 
 def rss_mib(pid: int) -> float:
-    """Resident memory of a process, MiB."""
+    """Resident memory of a process and its children, MiB; what they share counts for each."""
+    return round(sum(_rss_kib(one) for one in _family(pid)) / 1024, 1)
+
+
+def _family(pid: int) -> list[int]:
+    """A process and its children."""
+    numbers = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]
+    return [pid, *(one for one in numbers if (found := _stat(one)) and int(found[1]) == pid)]
+
+
+def _cpu_s(pid: int) -> float:
+    fields = _stat(pid)
+    return (int(fields[11]) + int(fields[12])) / _TICKS_HZ if fields else 0.0
+
+
+def _stat(pid: int) -> list[str]:
+    """What the kernel says of a process, from its state on; empty where there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def _rss_kib(pid: int) -> int:
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return round(int(status.split("VmRSS:")[1].split()[0]) / 1024, 1)
+    return int(status.split("VmRSS:")[1].split()[0])
 
 
 def free_port() -> int:
