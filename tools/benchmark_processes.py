@@ -108,8 +108,9 @@ def cpu_s(pid: int) -> float:
 
 
 def rss_mib(pid: int) -> float:
-    """Resident memory of a process and its children, MiB; what they share counts for each."""
-    return round(sum(_rss_kib(one) for one in _family(pid)) / 1024, 1)
+    """Resident memory of a process alone, MiB: that of its events is 32 MiB besides."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return round(int(status.split("VmRSS:")[1].split()[0]) / 1024, 1)
 
 
 def _family(pid: int) -> list[int]:
@@ -129,11 +130,6 @@ def _stat(pid: int) -> list[str]:
         return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return []
-
-
-def _rss_kib(pid: int) -> int:
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return int(status.split("VmRSS:")[1].split()[0])
 
 
 def free_port() -> int:

@@ -20,7 +20,8 @@ from umamba_rt.resume import Resume
 from umamba_rt.window_queue import Task, WindowQueue, now_ns
 from umamba_rt.wire.message import status_of
 
-_TICK_S = 0.25
+# Waking up takes milliseconds on a machine that has nothing else to do.
+_TICK_S, _TICK_WITHOUT_SENSORS_S = 0.25, 1.0
 # Packets after which a reader lets others run: a full socket buffer would keep it for seconds.
 _TURN = 16
 
@@ -112,9 +113,10 @@ class Intake:
             await self._dispatch(outcome, arrived_ns)
 
     async def tick(self) -> None:
-        """Let waits end, four times a second until cancelled."""
+        """Let waits end, four times a second where there are any, until cancelled."""
         while True:
-            await asyncio.sleep(_TICK_S)
+            sensors = self._ingest.pipeline.sensors
+            await asyncio.sleep(_TICK_S if sensors else _TICK_WITHOUT_SENSORS_S)
             await self._dispatch(self._ingest.tick(), now_ns())
 
     async def finish(self, limit_s: float) -> None:
