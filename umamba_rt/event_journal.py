@@ -84,12 +84,21 @@ class EventJournal:
 
     def taken(self, readings: Sequence[Reading]) -> None:
         """Note what the events have read and told; in the order in which it was noted."""
-        self._pass(readings)
+        self.passed(readings)
         self._read.extend(readings)
 
-    def given_up(self, readings: Sequence[Reading]) -> None:
-        """Note what the events will never read."""
-        self._pass(readings)
+    def passed(self, readings: Sequence[Reading]) -> None:
+        """Note what is not on its way any more, be it that the events will never read it."""
+        if not readings:
+            return
+        with self._lock:
+            for reading in readings:
+                # What came before it and was not taken never will be: it could not be sent.
+                while self._on_its_way:
+                    self._passed += 1
+                    if self._on_its_way.popleft() is reading:
+                        break
+            self._append(self._passed)
 
     def save(self, saved: SavedEvents) -> None:
         """Begin anew.
@@ -104,18 +113,6 @@ class EventJournal:
         """Nothing is noted any more."""
         if self._file:
             self._file.close()
-
-    def _pass(self, readings: Sequence[Reading]) -> None:
-        if not readings:
-            return
-        with self._lock:
-            for reading in readings:
-                # What came before it and was not taken never will be: it could not be sent.
-                while self._on_its_way:
-                    self._passed += 1
-                    if self._on_its_way.popleft() is reading:
-                        break
-            self._append(self._passed)
 
     def _append(self, what: Reading | int) -> None:
         if self._file:

@@ -131,8 +131,9 @@ class EventProcess:
 
     def kill(self) -> None:
         """End it at once; a call that waits fails. From any thread."""
-        if self._process:
-            self._process.kill()
+        process = self._process  # another thread may let go of it
+        if process:
+            process.kill()
 
     def close(self) -> None:
         """Let it end."""

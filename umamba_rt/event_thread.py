@@ -175,7 +175,7 @@ class EventThread:
                 self._shorten()
                 return
         self.passed_over += len(some)
-        self._journal.given_up(readings)
+        self._journal.passed(readings)
 
     def _shorten(self) -> None:
         if self._journal.is_long and not self._abandoned.is_set():
