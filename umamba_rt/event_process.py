@@ -83,7 +83,7 @@ class EventProcess:
         if self._pipe is None or self.has_begun:
             self.load()
         about = self._config, self._inventory, self._identity
-        told: Told = self._call("begin", *about, saved, readings)
+        told = self._told("begin", *about, saved, readings)
         self.has_begun = True
         return told
 
@@ -99,8 +99,7 @@ class EventProcess:
         Raises:
             ProcessLostError: and nobody knows how far it came.
         """
-        told: Told = self._call("read", notes)
-        return told
+        return self._told("read", notes)
 
     def told_again(self) -> Told:
         """What subscribers are told once more.
@@ -108,8 +107,7 @@ class EventProcess:
         Raises:
             ProcessLostError: it is gone.
         """
-        told: Told = self._call("told_again")
-        return told
+        return self._told("told_again")
 
     def saved(self) -> SavedEvents:
         """Where the events are.
@@ -126,8 +124,7 @@ class EventProcess:
         Raises:
             ProcessLostError: it is gone.
         """
-        told: Told = self._call("finish")
-        return told
+        return self._told("finish")
 
     def kill(self) -> None:
         """End it at once; a call that waits fails. From any thread."""
@@ -148,6 +145,10 @@ class EventProcess:
                 self._process.kill()
                 self._process.wait()
             self._process = None
+
+    def _told(self, name: str, *arguments: object) -> Told:
+        told: Told = self._call(name, *arguments)
+        return told
 
     def _call(self, name: str, *arguments: object) -> Any:
         if self._pipe is None:
