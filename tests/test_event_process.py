@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,7 @@ def test_another_goes_on_where_it_was(process: EventProcess) -> None:
 def test_places_that_it_is_given_are_those_of_the_next_estimate() -> None:
     process = EventProcess(CONFIG, EMPTY, V2)
     process.start(SavedEvents(), [])
-    process.adopt(INVENTORY)
+    process.adopt(CONFIG, INVENTORY)
     told = process.read(NOTES)
     process.start(SavedEvents(), [])
     again = process.read(NOTES)
@@ -71,6 +72,22 @@ def test_places_that_it_is_given_are_those_of_the_next_estimate() -> None:
     network = [one for one in flat(told, again) if isinstance(one, NetworkEventMessage)]
     assert network
     assert all(one.latitude_deg is not None for one in network)
+
+
+def test_other_rules_go_on_with_the_events_that_there_are(process: EventProcess) -> None:
+    """Their names and revisions stay, and what was open is told of as before."""
+    told = flat(process.read(NOTES[:200]))
+    process.adopt(replace(CONFIG, scan_score=99.0), INVENTORY)
+    told += flat(process.read(NOTES[200:]), process.finish())
+    assert told == taken(MESSAGES)
+
+
+def test_rules_hold_from_the_next_estimate_on(process: EventProcess) -> None:
+    network = [one for one in taken(MESSAGES) if isinstance(one, NetworkEventMessage)]
+    process.adopt(replace(CONFIG, min_magnitude=9.0), INVENTORY)
+    told = flat(process.read(NOTES), process.finish())
+    assert network
+    assert told == [one for one in taken(MESSAGES) if one not in network]
 
 
 def test_estimate_that_cannot_be_read_hinders_no_other(process: EventProcess) -> None:

@@ -112,12 +112,28 @@ def test_places_that_a_reload_brings_are_those_of_the_next_estimate() -> None:
     """Without places a network event has none; with them it has."""
     run = Run(live=True, inventory=EMPTY)
     run.send_and_wait(MESSAGES[:1])
-    run.thread.adopt(INVENTORY)
+    run.thread.adopt(CONFIG, INVENTORY)
     run.send(MESSAGES[1:])
     run.thread.finish(60)
     network = [one for one in run.told if isinstance(one, NetworkEventMessage)]
     assert network
     assert all(one.latitude_deg is not None for one in network)
+
+
+def test_rules_that_a_reload_brings_are_those_of_the_next_estimate_and_of_the_file(
+    tmp_path: Path,
+) -> None:
+    """The next run has them, too, and goes on with what these made."""
+    few = replace(CONFIG, min_magnitude=9.0)
+    run = Run(live=True, journal=EventJournal(EventFile(tmp_path / "events", CONFIG, "v2")))
+    run.send_and_wait(MESSAGES[:1])
+    run.thread.adopt(few, INVENTORY)
+    run.send(MESSAGES[1:])
+    run.thread.finish(60)
+    assert run.told
+    assert not any(isinstance(one, NetworkEventMessage) for one in run.told)
+    assert EventFile(tmp_path / "events", CONFIG, "v2").load() is None
+    assert EventFile(tmp_path / "events", few, "v2").load() is not None
 
 
 def test_run_without_estimates_ends_at_once() -> None:

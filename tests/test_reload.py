@@ -66,6 +66,7 @@ def test_reload_in_the_midst_costs_no_window_and_doubles_none(tmp_path: Path) ->
     more = f'[state]\ndirectory = "{tmp_path / "state"}"\n[model]\ncheckpoint = "{checkpoint}"\n'
     first = config(ports[0], address, more=more).replace('["*_*"]', '["AA_ONE"]')
     second = first.replace('["AA_ONE"]', '["AA_*"]').replace("= 0.2\n[state]", "= 0.1\n[state]")
+    second += "[events]\non = 5.0\nmin_magnitude = 2.0\n"
     server = f'[[seedlink]]\nserver = "127.0.0.1:{ports[1]}"\nstreams = ["*_*"]\n'
     messages: list[FeedMessage] = []
     with (
@@ -96,7 +97,8 @@ def test_reload_in_the_midst_costs_no_window_and_doubles_none(tmp_path: Path) ->
     assert used == sorted(used, key=used.index)  # never back to the old ones
     (found,) = events(daemon, "reloaded")
     assert found["model_swapped"]
-    assert set(found["applied"]) == {"seedlink", "run.heartbeat_s"}
+    changed = {"seedlink", "run.heartbeat_s", "events.on", "events.min_magnitude"}
+    assert set(found["applied"]) == changed
     (refused,) = events(daemon, "reload_refused")
     assert "streams" in refused["reason"]
 
@@ -194,6 +196,8 @@ def test_every_live_key_is_one_of_the_configuration() -> None:
             (),
             ("window.max_wait_s", "window.max_gap_s"),
         ),
+        ("[events]\non = 5.0", ("events.on",), ()),
+        ("[events]\non = 5.0\nlow_hz = 3.0", (), ("events.low_hz", "events.on")),
         ("[run]\nmode = 'replay'", (), ("run.mode",)),
         ("[model_v1]\nenabled = true", (), ("model_v1.enabled",)),
     ],

@@ -69,7 +69,8 @@ class Arrivals:
         newest: of which the last one of each sensor.
         latencies_ms: from arrival to sending, of each that came.
         first_s, last_s: when the first and the last came, monotonic s.
-        each: how many came of each sensor since one of every sensor had come.
+        each: how many came of each sensor from when one of every sensor had come until the first
+            sensor's newest came: those whose data go on for longer have the engine for themselves.
     """
 
     expected: frozenset[Place]
@@ -99,7 +100,7 @@ class Arrivals:
         self.came[place] += 1
         self.newest.discard(place)
         self._begun.add(place[0])
-        if len(self._begun) == self._sensors:
+        if len(self._begun) == self._sensors == len(self.newest):
             self.each[place[0]] += 1
         self.latencies_ms.append(body["latency"]["processing_ms"])
         return self.came[place] == 1

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from umamba_rt.config.events import EventsConfig
 from umamba_rt.core.event_state import SavedEvents
 from umamba_rt.core.station_event import Reading
 from umamba_rt.core.timebase import rfc3339
@@ -108,6 +109,17 @@ class EventJournal:
         """
         self._saved, self._read = saved, []
         self._begin()
+
+    def adopt(self, rules: EventsConfig, saved: SavedEvents) -> None:
+        """Begin anew with events that other rules go on with.
+
+        Args:
+            rules: theirs.
+            saved: as of ``save``.
+        """
+        if self._file:
+            self._file.rules = rules
+        self.save(saved)
 
     def close(self) -> None:
         """Nothing is noted any more."""

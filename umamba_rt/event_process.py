@@ -87,11 +87,15 @@ class EventProcess:
         self.has_begun = True
         return told
 
-    def adopt(self, inventory: Inventory) -> None:
-        """Go by other places from the next estimate on, this process and each later one."""
-        self._inventory = inventory
+    def adopt(self, config: EventsConfig, inventory: Inventory) -> None:
+        """Go by other rules and places from the next estimate on, as each later process does.
+
+        Raises:
+            ProcessLostError: it is gone.
+        """
+        self._config, self._inventory = config, inventory
         if self.has_begun:
-            self._call("adopt", inventory)
+            self._call("adopt", config, inventory)
 
     def read(self, notes: Sequence[Note]) -> Told:
         """Take estimates.

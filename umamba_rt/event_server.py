@@ -31,6 +31,7 @@ class EventServer:
         readings: Sequence[Reading],
     ) -> Told:
         """Go on from where others were; what that made due has been told."""
+        self._config = config
         self._events = Events(config, inventory, identity)
         self._events.resume(saved)
         return Told(failures=self.read([Note(reading) for reading in readings]).failures)
@@ -39,9 +40,12 @@ class EventServer:
         """See ``Events``."""
         return Told([self._events.told_again()])
 
-    def adopt(self, inventory: Inventory) -> None:
-        """See ``Events``."""
-        self._events.adopt(inventory)
+    def adopt(self, config: EventsConfig, inventory: Inventory) -> None:
+        """Go by other rules and places; the stack over all stations begins anew by other rules."""
+        if config == self._config:
+            self._events.adopt(inventory)
+        else:
+            self._config, self._events = config, self._events.under(config, inventory)
 
     def read(self, notes: Sequence[Note]) -> Told:
         """What estimates make due, of as many as can be read."""

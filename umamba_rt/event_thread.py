@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 import structlog
 
+from umamba_rt.config.events import EventsConfig
 from umamba_rt.core.inventory import Inventory
 from umamba_rt.core.station_event import Reading
 from umamba_rt.event_journal import EventJournal
@@ -60,7 +61,7 @@ class EventThread:
         self._left = journal.untold
         self._send: Callable[[EventMessage], object] | None = None
         self._thread = threading.Thread(target=self._run, name="umamba-events", daemon=True)
-        self._adopted: deque[Inventory] = deque(maxlen=1)
+        self._adopted: deque[tuple[EventsConfig, Inventory]] = deque(maxlen=1)
         self._abandoned = threading.Event()
         self._behind, self._lost = RateLimit(_WARN_EVERY_S), RateLimit(_WARN_EVERY_S)
         self._log = structlog.get_logger()
@@ -94,9 +95,9 @@ class EventThread:
 
         return send_and_note
 
-    def adopt(self, inventory: Inventory) -> None:
-        """Go by other places from the next estimate on."""
-        self._adopted.append(inventory)
+    def adopt(self, config: EventsConfig, inventory: Inventory) -> None:
+        """Go by other rules and places from the next estimate on."""
+        self._adopted.append((config, inventory))
 
     def finish(self, limit_s: float) -> None:
         """Let the thread send what waits, and what else is due unless a next run goes on.
@@ -192,7 +193,9 @@ class EventThread:
             self._left = []
             self._tell(self._process.told_again())
         if self._adopted:
-            self._process.adopt(self._adopted.popleft())
+            config, inventory = self._adopted.popleft()
+            self._process.adopt(config, inventory)
+            self._journal.adopt(config, self._process.saved())
 
     def _has_lost(self, error: ProcessLostError) -> None:
         self.restarts += 1

@@ -118,6 +118,15 @@ class Events:
         self._placed = None
         self._network.look_up_places()
 
+    def under(self, config: EventsConfig, inventory: Inventory) -> Events:
+        """The same events, to go on by other rules.
+
+        What shows in the stack over all stations alone is sought anew.
+        """
+        other = Events(config, inventory, self._identity)
+        other.resume(self.saved)
+        return other
+
     def read(self, note: Note) -> Iterator[EventMessage]:
         """Take an estimate; a window that was read, be it by an earlier run, is nothing.
 

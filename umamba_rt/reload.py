@@ -42,6 +42,21 @@ LIVE = frozenset(
         "stations.serve",
         "stations.prefer",
         "stations.serve_all",
+        "events.on",
+        "events.off",
+        "events.refractory_s",
+        "events.follow_s",
+        "events.min_stations",
+        "events.min_share",
+        "events.reach_km",
+        "events.tolerance_s",
+        "events.apart_s",
+        "events.window_s",
+        "events.close_after_s",
+        "events.min_magnitude",
+        "events.scan_score",
+        "events.scan_magnitude",
+        "events.wait_s",
         "quality.withhold",
         "quality.min_timing_quality",
         "model.checkpoint",
@@ -189,7 +204,7 @@ class Reloader:
         parts.config = config
         parts.ingest.pipeline.adopt(config.pipeline, inventory)
         if parts.events:
-            parts.events.adopt(inventory)
+            parts.events.adopt(config.events, inventory)
         if engines is not None:
             parts.worker.swap(engines)
 

@@ -69,6 +69,29 @@ def test_nothing_triggers_without_rules() -> None:
     bank.resume(SavedTriggers(RULES, {}))
 
 
+def test_other_thresholds_hold_from_the_next_sample_on_and_the_averages_go_on() -> None:
+    deaf = replace(RULES, on=1e6)
+    bank = TriggerBank(RULES)
+    bank.watch(windows()[:20])  # 49 s: the first burst
+    bank.adopt(deaf)
+    told = [window.triggers for window in bank.watch(windows()[20:50])]  # to 79 s: the second
+    assert {(span.on - FIRST) // 10 for spans in told for span in spans} == {400}
+    bank.adopt(RULES)
+    undisturbed = TriggerBank(RULES).watch(windows())[50:]
+    last = [window.triggers[-1:] for window in bank.watch(windows()[50:])]
+    assert [s for s in last if s and s[0].on > FIRST + 8000] == [
+        w.triggers[-1:] for w in undisturbed if w.triggers[-1].on > FIRST + 8000
+    ]
+    assert last[-1]
+
+
+def test_what_triggers_compare_does_not_change_under_way() -> None:
+    other = replace(RULES, average=replace(RULES.average, low_hz=3.0))
+    for former, new in ((RULES, other), (RULES, None), (None, RULES)):
+        with pytest.raises(ValueError, match="of the start"):
+            TriggerBank(former).adopt(new)
+
+
 @given(cut=st.integers(1, 89), behind=st.integers(-25, 3))
 def test_a_restart_changes_no_onset(cut: int, behind: int) -> None:
     undisturbed = [window.triggers for window in TriggerBank(RULES).watch(windows())]

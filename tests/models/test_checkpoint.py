@@ -170,6 +170,7 @@ _CONFIG = small().config.to_dict()
         ({"name": "v3"}, "unusable metadata"),
         ({"format": "umamba-rt/checkpoint/2"}, "unusable metadata"),
         ({"trained": "yes"}, "unusable metadata"),
+        ({"version": "1\x1b[31m"}, "unusable metadata"),
         ({"more": 1}, "unusable metadata"),
     ],
 )

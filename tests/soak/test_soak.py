@@ -17,6 +17,7 @@ import pytest
 from tests.support import RIDGECREST, ROOT, needs_shared
 from tools.soak_clock import library
 from tools.soak_disk import why_not
+from tools.soak_overload import Arrivals
 
 pytestmark = needs_shared
 
@@ -24,16 +25,20 @@ pytestmark = needs_shared
 def soak(tmp_path: Path, phase: str, *words: str) -> dict[str, Any]:
     """A phase's part of the report."""
     report = tmp_path / "report.json"
+    report.write_text(json.dumps({phase: {"good": None}, "another": {"good": False}}))
     command = [sys.executable, str(ROOT / "tools" / "soak.py"), str(RIDGECREST), "--seed", "1"]
     command += ["--start", "2019-07-04T17:33:00", "--end", "2019-07-04T17:35:00"]
     command += ["--phases", phase, "--output", str(report), *words]
     done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
-    assert report.is_file(), done.stdout + done.stderr
-    found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
+    all_found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
+    found = dict(all_found.pop(phase))
+    assert all_found == {"another": {"good": False}}  # of an earlier run
+    assert found["good"] is not None, done.stdout + done.stderr
+    assert found["seed"] == 1
     assert done.returncode == (0 if found["good"] else 1), done.stderr
     verdict = "good" if found["good"] else "NOT GOOD"
     assert done.stdout.splitlines()[-1].startswith(f"{phase}: {verdict}: ")
-    return dict(found[phase])
+    return found
 
 
 def test_faults_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
@@ -61,6 +66,20 @@ def test_overload_drops_fairly_and_keeps_the_newest(tmp_path: Path) -> None:
     assert found["times"] >= 2  # three on an idle machine
     assert found["dropped_by_heartbeat"] == found["missing"] > 1000
     assert found["stations_without_their_newest"] == found["extra"] == found["doubled"] == 0
+
+
+def test_fairness_is_that_of_the_time_in_which_every_station_has_data() -> None:
+    places = [(f"AA.S{k}.--.HH", f"{second}") for second in range(5) for k in range(3)]
+    arrivals = Arrivals(frozenset(places), {(f"AA.S{k}.--.HH", "4") for k in range(3)})
+    for sensor, start in [*places[:4], places[4], places[5], *places[3:5], *places[12:]]:
+        station = dict(
+            zip(("network", "station", "location", "band"), sensor.split("."), strict=True)
+        )
+        latency = {"processing_ms": 1.0}
+        arrivals.take({"station": station, "window_start": start, "latency": latency})
+    # From the third one's first to the first one's last, which no longer counts.
+    assert arrivals.each == {"AA.S2.--.HH": 2, "AA.S0.--.HH": 2, "AA.S1.--.HH": 2}
+    assert arrivals.is_complete
 
 
 def test_daemon_at_rest_takes_next_to_nothing(tmp_path: Path) -> None:

@@ -135,7 +135,8 @@ class Pipeline:
         """Go by other settings from now on; sensors keep their rings, and windows their grid.
 
         Raises:
-            ValueError: the windows' length, hop, wait or slack would change.
+            ValueError: the windows' length, hop, wait or slack would change, or what the triggers
+                compare.
         """
         if (settings.capacity, settings.length_s, settings.hop_s, settings.max_wait_s) != (
             self._settings.capacity,
@@ -144,6 +145,7 @@ class Pipeline:
             self._settings.max_wait_s,
         ):
             raise ValueError("window length, hop, wait and slack are those of the start")
+        self.triggers.adopt(settings.trigger)
         self._settings, self._inventory, self._rosters = settings, inventory, {}
         for group, sensor in self._sensors.items():
             roster = self._roster_of(group)

@@ -76,6 +76,21 @@ class TriggerBank:
                 trigger = Trigger(one.rules, one.state)
                 self._triggers[GroupId.parse(name)] = one.rules, trigger
 
+    def adopt(self, rules: TriggerRules | None) -> None:
+        """Go by other thresholds from the next sample on; the averages go on.
+
+        Raises:
+            ValueError: what is compared would change, or whether anything triggers.
+        """
+        if rules == self._rules:
+            return
+        if rules is None or self._rules is None or rules.average != self._rules.average:
+            raise ValueError("what the triggers compare is that of the start")
+        self._rules = rules
+        for group, (former, trigger) in self._triggers.items():
+            own = replace(rules, average=former.average)
+            self._triggers[group] = own, Trigger(own, trigger.state)
+
     def watch(self, windows: list[Window]) -> list[Window]:
         """The same windows with what the triggers say of them."""
         if self._rules is None:

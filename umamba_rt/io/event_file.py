@@ -44,18 +44,24 @@ class Left:
 
 
 class EventFile:
-    """Written by one process, which may do so from several threads if it takes care of turns."""
+    """Written by one process, which may do so from several threads if it takes care of turns.
+
+    Attributes:
+        path: of the file.
+        rules: what is left by others is passed over; written with what begins.
+    """
 
     def __init__(self, path: Path, rules: EventsConfig, model: str) -> None:
         """Name the file; nothing is read or made.
 
         Args:
-            path: of the file.
-            rules: what is left by others is passed over.
-            model: the same.
+            path: see above.
+            rules: see above.
+            model: as the rules.
         """
         self.path = path
-        self._rules, self._model = rules, model
+        self.rules = rules
+        self._model = model
         self._file: BinaryIO | None = None
 
     def load(self) -> tuple[SavedEvents, list[Reading], int] | None:
@@ -76,7 +82,7 @@ class EventFile:
         except (OSError, ValueError, msgspec.MsgspecError) as error:
             self._warn(str(error))
             return None
-        if (left.rules, left.model) != (self._rules, self._model):
+        if (left.rules, left.model) != (self.rules, self._model):
             return None
         return left.events, *self._readings(lines[1:])
 
@@ -100,7 +106,7 @@ class EventFile:
         """
         self.close()
         beside = self.path.with_name(self.path.name + ".new")
-        left = Left(_VERSION, self._rules, self._model, events)
+        left = Left(_VERSION, self.rules, self._model, events)
         file = beside.open("wb", buffering=0)
         try:
             _write(

@@ -144,8 +144,16 @@ class Publisher:
         with self._lock:
             self._tap = on_message
 
-    def send(self, message: Message) -> int:
-        """Number, encode and send a message; gives its number."""
+    def send(self, message: Message, *, echoes: bool = False) -> int:
+        """Number, encode and send a message.
+
+        Args:
+            message: to all who subscribed to its topic.
+            echoes: say at the echo's address when it has left.
+
+        Returns:
+            The message's number.
+        """
         topic = message.topic
         with self._lock:
             envelope = self._numbering.next(topic, self._wall_ns())
@@ -161,13 +169,13 @@ class Publisher:
                 if form not in bodies:
                     bodies[form] = encode(message, envelope, form)
                 endpoint.send(topic.encode(), bodies[form])
-            # Last: what it says has been handed to all others. Nobody waits for other messages'.
-            if self._echo is not None and isinstance(message, Magnitude):
+            # Last: what it says has been handed to all others.
+            if echoes and self._echo is not None:
                 self._echo.send(NUMBER.pack(envelope.seq))
             return envelope.seq
 
     def send_magnitude(self, message: Magnitude, arrived_ns: int) -> int:
-        """Send an estimate with its processing time filled in.
+        """Send an estimate with its processing time filled in; the ledger waits for its echo.
 
         Args:
             message: the estimate.
@@ -178,7 +186,7 @@ class Publisher:
         """
         processing_ms = round((time.monotonic_ns() - arrived_ns) / 1e6, 3)
         latency = replace(message.latency, processing_ms=processing_ms)
-        return self.send(replace(message, latency=latency))
+        return self.send(replace(message, latency=latency), echoes=True)
 
     def close(self) -> None:
         """Send what is queued, for half a second at most, and close."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -28,7 +28,8 @@ class _Header(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     format: Literal["umamba-rt/checkpoint/1"]
     name: ModelName
-    version: str
+    # It is printed and logged: no control characters.
+    version: Annotated[str, msgspec.Meta(pattern=r"\A[^\x00-\x1f\x7f-\x9f]*\Z", max_length=200)]
     trained: bool
     preprocessing: Preprocessing
     config: dict[str, object]
