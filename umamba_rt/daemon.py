@@ -19,6 +19,7 @@ from umamba_rt.engine.base import Engine
 from umamba_rt.errors import ModelError
 from umamba_rt.io.notify import notify
 from umamba_rt.io.publisher import Publisher
+from umamba_rt.memory import give_back
 from umamba_rt.parts import Parts
 from umamba_rt.reader_tasks import ReaderTasks, cancel
 from umamba_rt.reload import Reloader, Sources
@@ -99,6 +100,7 @@ class Daemon:
             self._loop.add_signal_handler(number, self._stop.set)
         self._loop.add_signal_handler(signal.SIGHUP, self._asked_to_reload.set)
         favour_latency()
+        give_back()
         parts.worker.start()
         services = [self._reads.run, self._beat, self._turn, self._reload, *parts.services]
         tasks = [asyncio.ensure_future(service()) for service in services]
