@@ -5,6 +5,8 @@ The real publisher, history and query endpoint in a process of their own send th
 stations and two models once a second; subscribers are threads of further processes. Ten minutes:
 
     tools/feed_soak.py --seconds 600
+
+Those that were slow then take some minutes to catch up.
 """
 
 from __future__ import annotations
@@ -224,6 +226,7 @@ def soak(load: Load) -> dict[str, Any]:
         groups.append((kind, process, mine))
     time.sleep(5.0)  # they have imported and subscribed; later ones would only begin later
     ours.send("go")
+    begun_s = time.monotonic()
     stopped = groups[-1][1].pid
     assert stopped is not None
     time.sleep(load.seconds / 4)
@@ -232,8 +235,13 @@ def soak(load: Load) -> dict[str, Any]:
     os.kill(stopped, signal.SIGCONT)
     results: dict[str, list[dict[str, Any]]] = {}
     for kind, process, mine in groups:
-        results.setdefault(kind, []).extend(mine.recv())
+        found = mine.recv()
         process.join()
+        results.setdefault(kind, []).extend(found)
+        lost, p99_ms = sum(one["lost"] for one in found), _latency_ms(found, 0.99)
+        after_s = time.monotonic() - begun_s
+        told = f"{len(found)} {kind} ones: {lost} lost, p99 {p99_ms} ms, done after {after_s:.0f} s"
+        print(told, file=sys.stderr)
     ours.send("end")
     total, memory, counts = ours.recv()
     server.join()
@@ -246,15 +254,12 @@ def _figures(
     counts: dict[str, int],
     results: dict[str, list[dict[str, Any]]],
 ) -> dict[str, Any]:
-    bins = [
-        sum(column) for column in zip(*(one["bins"] for one in results["healthy"]), strict=True)
-    ]
     names = ("lost", "twice", "recovered", "missed", "unanswered")
     half = memory[len(memory) // 2 :]
     return {
         "messages": total,
-        "p50_ms": _quantile(bins, 0.5),
-        "p99_ms": _quantile(bins, 0.99),
+        "p50_ms": _latency_ms(results["healthy"], 0.5),
+        "p99_ms": _latency_ms(results["healthy"], 0.99),
         "memory_mb": {"first": memory[0][1], "half": half[0][1], "last": half[-1][1]},
         "queries": counts,
         **{
@@ -264,8 +269,9 @@ def _figures(
     }
 
 
-def _quantile(bins: list[int], share: float) -> int:
-    """Upper edge of the bin that holds it, ms."""
+def _latency_ms(found: Sequence[dict[str, Any]], share: float) -> int:
+    """From sending to receiving, of all messages of some subscribers; upper edge of the bin."""
+    bins = [sum(column) for column in zip(*(one["bins"] for one in found), strict=True)]
     left = share * sum(bins)
     for edge, count in enumerate(bins, 1):
         left -= count
