@@ -6,7 +6,9 @@ stations and two models once a second; subscribers are threads of further proces
 
     tools/feed_soak.py --seconds 600
 
-Those that were slow then take some minutes to catch up.
+All share one machine, on which fifty that read V1's curves would leave nothing to the feed. So
+``bare`` ones read of a message only its number and time, and those that are slow or stopped, and
+then take some minutes to catch up, run at the lowest priority. ``healthy`` ones read everything.
 """
 
 from __future__ import annotations
@@ -16,11 +18,13 @@ import asyncio
 import json
 import multiprocessing
 import os
+import re
 import signal
 import sys
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing.connection import Connection
@@ -29,14 +33,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
+import zmq
+
 from umamba_rt.cli import Parser, guarded
-from umamba_rt.feed import FeedMessage, Subscriber
+from umamba_rt.feed import Subscriber
 
 CONTEXT = multiprocessing.get_context("spawn")
 GROUP = 10  # subscribers of a process
 _BATCH_S = 0.02
 _SLOW_S = 0.01  # a slow one takes 100 messages a second
 _BINS = 5000  # of 1 ms
+_NUMBERS = re.compile(rb'"seq":(\d+),"topic_seq":\d+,"sent_at":"([^"]+)"')
 _PATIENCE_S = 120.0
 _PAGE_MB = os.sysconf("SC_PAGE_SIZE") / (1 << 20)
 
@@ -147,67 +154,82 @@ def _resident_mb() -> float:
     return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * _PAGE_MB
 
 
-class Follower:
-    """One subscriber and what it got.
+class Tally:
+    """What a subscriber got, by the messages' numbers."""
 
-    Attributes:
-        result: of it, as JSON's own types.
-    """
-
-    def __init__(self, feed: str, query: str, lasts_s: float, *, slow: bool) -> None:
-        self.result: dict[str, Any] = {}
-        self._addresses = feed, query
-        self._slow_s = lasts_s * 2 / 3 if slow else 0.0
+    def __init__(self) -> None:
         self._got = bytearray()
         self._bins = [0] * _BINS
         self._first = self._twice = 0
-        self.thread = threading.Thread(target=self._run)
-        self.thread.start()
 
-    def _run(self) -> None:
-        feed, query = self._addresses
-        begun_s, total = time.monotonic(), None
-        with Subscriber(feed, query_address=query, timeout_s=_PATIENCE_S, check_s=5.0) as messages:
-            for message in messages:
-                if message.topic == "end":
-                    total = message.body["total"]
-                else:
-                    self._take(message)
-                    if time.monotonic() - begun_s < self._slow_s:
-                        time.sleep(_SLOW_S)
-                late = time.monotonic() - begun_s > self._slow_s + 600 + _PATIENCE_S
-                if late or (total is not None and self._lost(total) == 0):
-                    break
-            self.result = {
-                "lost": self._lost(total or 0),
-                "received": sum(self._got),
-                "twice": self._twice,
-                "recovered": messages.recovered,
-                "missed": messages.missed,
-                "unanswered": messages.unanswered,
-                "bins": self._bins,
-            }
-
-    def _take(self, message: FeedMessage) -> None:
-        now_s, seq = time.time(), message.seq
+    def take(self, seq: int, sent_at: str) -> None:
+        """Count a message that has come now."""
+        now_s = time.time()
         self._first = self._first or seq
         if seq >= len(self._got):
             self._got.extend(bytes(seq + 1000 - len(self._got)))
         self._twice += self._got[seq]
         self._got[seq] = 1
-        sent_s = datetime.fromisoformat(message.body["sent_at"]).timestamp()
+        sent_s = datetime.fromisoformat(sent_at).timestamp()
         self._bins[min(_BINS - 1, max(0, int((now_s - sent_s) * 1000)))] += 1
 
-    def _lost(self, total: int) -> int:
+    def lost(self, total: int) -> int:
+        """How many of all messages have not come since the first one that has."""
         return total - self._first + 1 - sum(self._got[self._first : total + 1])
 
+    def result(self, total: int, **more: int) -> dict[str, Any]:
+        """All of it, as JSON's own types."""
+        return {"lost": self.lost(total), "twice": self._twice, "bins": self._bins, **more}
 
-def follow(feed: str, query: str, lasts_s: float, slow: bool, pipe: Connection) -> None:
+
+def listen(feed: str) -> dict[str, Any]:
+    """One bare subscriber; gives what it got."""
+    tally = Tally()
+    context = zmq.Context()
+    with context, context.socket(zmq.SUB) as heard:
+        heard.set(zmq.SUBSCRIBE, b"")
+        heard.set(zmq.RCVTIMEO, round(_PATIENCE_S * 1000))
+        heard.connect(feed)
+        while True:
+            topic, body = heard.recv_multipart()
+            if topic == b"end":
+                return tally.result(json.loads(body)["total"])
+            found = _NUMBERS.search(body)
+            assert found is not None, body
+            tally.take(int(found[1]), found[2].decode())
+
+
+def subscribe(feed: str, query: str, slow_s: float) -> dict[str, Any]:
+    """One of ours, slow for so long; gives what it got."""
+    tally, total, begun_s = Tally(), None, time.monotonic()
+    with Subscriber(feed, query_address=query, timeout_s=_PATIENCE_S, check_s=5.0) as messages:
+        for message in messages:
+            if message.topic == "end":
+                total = message.body["total"]
+            else:
+                tally.take(message.seq, message.body["sent_at"])
+                if time.monotonic() - begun_s < slow_s:
+                    time.sleep(_SLOW_S)
+            late = time.monotonic() - begun_s > slow_s + 600 + _PATIENCE_S
+            if late or (total is not None and tally.lost(total) == 0):
+                break
+        names = ("recovered", "missed", "unanswered")
+        return tally.result(total or 0, **{name: getattr(messages, name) for name in names})
+
+
+def follow(kind: str, feed: str, query: str, lasts_s: float, pipe: Connection) -> None:
     """A process of ten subscribers; sends their results."""
-    followers = [Follower(feed, query, lasts_s, slow=slow) for _ in range(GROUP)]
-    for one in followers:
-        one.thread.join()
-    pipe.send([one.result for one in followers])
+    if kind in {"slow", "stopped"}:
+        os.nice(19)
+    slow_s = lasts_s * 2 / 3 if kind == "slow" else 0.0
+    with ThreadPoolExecutor(GROUP) as threads:
+        jobs = [
+            threads.submit(listen, feed)
+            if kind == "bare"
+            else threads.submit(subscribe, feed, query, slow_s)
+            for _ in range(GROUP)
+        ]
+        pipe.send([job.result() for job in jobs])
 
 
 def soak(load: Load) -> dict[str, Any]:
@@ -216,11 +238,11 @@ def soak(load: Load) -> dict[str, Any]:
     server = CONTEXT.Process(target=serve, args=(load, theirs))
     server.start()
     feed, query = ours.recv()
-    kinds = ["healthy"] * 3 + ["slow", "stopped"]
+    kinds = ["healthy", "bare", "bare", "slow", "stopped"]
     groups: list[tuple[str, SpawnProcess, Connection]] = []
     for kind in kinds:
         mine, its = CONTEXT.Pipe()
-        arguments = (feed, query, load.seconds, kind == "slow", its)
+        arguments = (kind, feed, query, load.seconds, its)
         process = CONTEXT.Process(target=follow, args=arguments)
         process.start()
         groups.append((kind, process, mine))
@@ -254,16 +276,18 @@ def _figures(
     counts: dict[str, int],
     results: dict[str, list[dict[str, Any]]],
 ) -> dict[str, Any]:
-    names = ("lost", "twice", "recovered", "missed", "unanswered")
     half = memory[len(memory) // 2 :]
     return {
         "messages": total,
-        "p50_ms": _latency_ms(results["healthy"], 0.5),
-        "p99_ms": _latency_ms(results["healthy"], 0.99),
         "memory_mb": {"first": memory[0][1], "half": half[0][1], "last": half[-1][1]},
         "queries": counts,
         **{
-            kind: {"subscribers": len(found), **{n: sum(one[n] for one in found) for n in names}}
+            kind: {
+                "subscribers": len(found),
+                "p50_ms": _latency_ms(found, 0.5),
+                "p99_ms": _latency_ms(found, 0.99),
+                **{name: sum(one[name] for one in found) for name in found[0] if name != "bins"},
+            }
             for kind, found in results.items()
         },
     }

@@ -20,7 +20,7 @@ MOST_US = 60.0
 ENVELOPE = Envelope("0" * 32, 7, 3, 1_562_261_671_000_001_999)
 
 
-def cost_us(work: Callable[[], object], rounds: int = 3) -> float:
+def cost_us(work: Callable[[], object], rounds: int = 9) -> float:
     """Least processor time of one call, of some rounds, microseconds."""
     found = []
     for _ in range(rounds):

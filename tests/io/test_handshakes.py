@@ -60,8 +60,9 @@ def test_queries_are_answered_beside_half_open_handshakes_which_end(said: bytes)
                 with QueryClient(endpoint.address) as late:
                     assert late.ask("one")["value"] == 1
                 wait_until(lambda: all(map(ended, peers)))
-                # Ours are still open; those of the endpoint, two a connection, are not.
-                wait_until(lambda: descriptors() <= before + SILENT)
+                # Ours are still open; those of the endpoint, two a connection, are not. What else
+                # the process opens meanwhile is few.
+                wait_until(lambda: descriptors() <= before + SILENT + SILENT // 10)
                 assert honest.ask("one")["value"] == 1
         assert endpoint.peers_dropped == 0
 
