@@ -20,18 +20,14 @@ MOST_US = 60.0
 ENVELOPE = Envelope("0" * 32, 7, 3, 1_562_261_671_000_001_999)
 
 
-def cost_us(work: Callable[[], object], enough_us: float = 0.0) -> float:
-    """Least processor time of one call, microseconds.
-
-    Of three rounds; of more where that is not ``enough_us``, since other programs only add to it.
-    """
-    found: list[float] = []
-    while len(found) < 3 or (min(found) > enough_us > 0 and len(found) < 20):
+def cost_us(work: Callable[[], object], rounds: int = 9) -> float:
+    """Least processor time of one call, of some rounds, microseconds."""
+    found = []
+    for _ in range(rounds):
         begun_s = time.process_time()
         for _ in range(MESSAGES):
             work()
         found.append((time.process_time() - begun_s) / MESSAGES * 1e6)
-        time.sleep(0.1 * len(found) if len(found) >= 3 else 0)
     return min(found)
 
 
@@ -51,8 +47,7 @@ def sending_us(endpoints: list[PublisherConfig]) -> float:
         reader.connect(address)
         while not reader.poll(10):
             publisher.send(ESTIMATE)
-    enough_us = MOST_US * len(endpoints) * 0.9
-    found = cost_us(lambda: publisher.send_magnitude(ESTIMATE, 0), enough_us)
+    found = cost_us(lambda: publisher.send_magnitude(ESTIMATE, 0))
     for reader in readers:
         reader.close(linger=0)
     context.term()
