@@ -64,6 +64,20 @@ class Run:
                 os.kill(pid, signal.SIGCONT)
 
 
+def kept(folder: Path) -> EventJournal:
+    return EventJournal(EventFile(folder / "events", CONFIG, "v2"))
+
+
+def left_by_a_killed_run(folder: Path, count: int) -> None:
+    """So many estimates noted, and none told of."""
+    journal = kept(folder)
+    for message in MESSAGES[:count]:
+        one = unread(message, "v2")
+        assert one is not None
+        journal.note(one.reading)
+    journal.close()
+
+
 @pytest.mark.parametrize("live", [True, False])
 def test_thread_tells_the_events_that_are_told_without_it(live: bool) -> None:
     run = Run(live=live)
@@ -108,6 +122,34 @@ def test_replay_waits_rather_than_pass_over(monkeypatch: pytest.MonkeyPatch) -> 
     assert run.told == taken(MESSAGES)
 
 
+def test_what_an_earlier_run_left_is_told_before_any_estimate(tmp_path: Path) -> None:
+    """What it had noted and not told of, and what is open once more."""
+    left_by_a_killed_run(tmp_path, 200)
+    run = Run(live=True, journal=kept(tmp_path))
+    run.thread.begin(0.0)
+    wait_until(lambda: len(set(map(repr, run.told))) < len(run.told))
+    run.thread.finish(60)
+    once = [one for number, one in enumerate(run.told) if one not in run.told[:number]]
+    assert len(once) > len(STATIONS)
+    assert once == taken(MESSAGES)[: len(once)]
+
+
+def test_where_no_earlier_run_left_anything_nothing_begins_before_an_estimate() -> None:
+    run = Run(live=True)
+    run.thread.begin(0.0)
+    assert run.thread._thread.ident is None
+    run.thread.finish(1)
+
+
+def test_what_an_earlier_run_left_waits_for_subscribers_but_not_at_the_end(tmp_path: Path) -> None:
+    left_by_a_killed_run(tmp_path, 200)
+    run = Run(live=True, journal=kept(tmp_path))
+    run.thread.begin(300.0)
+    run.thread.finish(60)
+    assert not run.thread._thread.is_alive()
+    assert run.told
+
+
 def test_places_that_a_reload_brings_are_those_of_the_next_estimate() -> None:
     """Without places a network event has none; with them it has."""
     run = Run(live=True, inventory=EMPTY)
@@ -125,7 +167,7 @@ def test_rules_that_a_reload_brings_are_those_of_the_next_estimate_and_of_the_fi
 ) -> None:
     """The next run has them, too, and goes on with what these made."""
     few = replace(CONFIG, min_magnitude=9.0)
-    run = Run(live=True, journal=EventJournal(EventFile(tmp_path / "events", CONFIG, "v2")))
+    run = Run(live=True, journal=kept(tmp_path))
     run.send_and_wait(MESSAGES[:1])
     run.thread.adopt(few, INVENTORY)
     run.send(MESSAGES[1:])
@@ -187,14 +229,14 @@ def test_estimates_that_no_process_outlives_are_passed_over(
 def test_thread_with_a_file_goes_on_over_its_end(tmp_path: Path) -> None:
     told: list[EventMessage] = []
     for part in (MESSAGES[:100], MESSAGES[100:]):
-        run = Run(live=True, journal=EventJournal(EventFile(tmp_path / "events", CONFIG, "v2")))
+        run = Run(live=True, journal=kept(tmp_path))
         run.send([one for message in part for one in (message, replace(message, revision=1))])
         run.thread.finish(10.0)
         assert run.thread.saves_failed == 0
         told += run.told
     once = [one for number, one in enumerate(told) if one not in told[:number]]
     process = EventProcess(CONFIG, INVENTORY, V2)
-    journal = EventJournal(EventFile(tmp_path / "events", CONFIG, "v2"))
+    journal = kept(tmp_path)
     process.start(*journal.held)
     once += flat(process.finish())
     process.close()
@@ -204,13 +246,8 @@ def test_thread_with_a_file_goes_on_over_its_end(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_run_had_noted_and_not_told_is_told(tmp_path: Path) -> None:
-    journal = EventJournal(EventFile(tmp_path / "events", CONFIG, "v2"))
-    for message in MESSAGES[:200]:
-        one = unread(message, "v2")
-        assert one is not None
-        journal.note(one.reading)
-    journal.close()
-    run = Run(live=True, journal=EventJournal(EventFile(tmp_path / "events", CONFIG, "v2")))
+    left_by_a_killed_run(tmp_path, 200)
+    run = Run(live=True, journal=kept(tmp_path))
     run.send(MESSAGES[190:])
     run.thread.finish(60)
     once = [one for number, one in enumerate(run.told) if one not in run.told[:number]]

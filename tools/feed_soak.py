@@ -2,13 +2,14 @@
 """Hold the feed to its promises under many subscribers, some of them slow or stopped.
 
 The real publisher, history and query endpoint in a process of their own send the estimates of 300
-stations and two models once a second; subscribers are threads of further processes. Ten minutes:
+stations and two models once a second; each subscriber has a process, or ten share one. Ten minutes:
 
     tools/feed_soak.py --seconds 600
 
 All share one machine, on which fifty that read V1's curves would leave nothing to the feed. So
 ``bare`` ones read of a message only its number and time, and those that are slow or stopped, and
-then take some minutes to catch up, run at the lowest priority. ``healthy`` ones read everything.
+then take some minutes to catch up, run at the lowest priority. ``healthy`` ones read everything,
+each in a process of its own, as those of observatories are.
 """
 
 from __future__ import annotations
@@ -39,12 +40,15 @@ from umamba_rt.cli import Parser, guarded
 from umamba_rt.feed import Subscriber
 
 CONTEXT = multiprocessing.get_context("spawn")
-GROUP = 10  # subscribers of a process
+# Kinds, processes of each, subscribers of a process.
+GROUPS = (("healthy", 10, 1), ("bare", 2, 10), ("slow", 1, 10), ("stopped", 1, 10))
 _BATCH_S = 0.02
 _SLOW_S = 0.01  # a slow one takes 100 messages a second
 _BINS = 5000  # of 1 ms
 _NUMBERS = re.compile(rb'"seq":(\d+),"topic_seq":\d+,"sent_at":"([^"]+)"')
 _PATIENCE_S = 120.0
+_MOST_BEHIND_S = 1500.0
+_IMPORT_S = 8.0  # fourteen interpreters; who is not ready by then begins later
 _PAGE_MB = os.sysconf("SC_PAGE_SIZE") / (1 << 20)
 
 
@@ -70,12 +74,14 @@ class Load:
         stations: with one estimate a second of each of two models.
         high_water_mark: see ``PublisherConfig``.
         memory_mb: see ``HistoryConfig``.
+        disk_mb: as well.
     """
 
     seconds: float
     stations: int
     high_water_mark: int
     memory_mb: int
+    disk_mb: int
 
 
 def serve(load: Load, pipe: Connection) -> None:
@@ -89,7 +95,7 @@ def serve(load: Load, pipe: Connection) -> None:
         PublisherConfig(address="tcp://127.0.0.1:*", high_water_mark=load.high_water_mark)
     )
     with TemporaryDirectory() as folder:
-        history = HistoryConfig(memory_mb=load.memory_mb)
+        history = HistoryConfig(memory_mb=load.memory_mb, disk_mb=load.disk_mb)
         recall = Recall(publisher, history, Path(folder))
         endpoint = QueryEndpoint("tcp://127.0.0.1:*", recall.handlers)
         pipe.send((publisher.address, endpoint.address))
@@ -210,24 +216,24 @@ def subscribe(feed: str, query: str, slow_s: float) -> dict[str, Any]:
                 tally.take(message.seq, message.body["sent_at"])
                 if time.monotonic() - begun_s < slow_s:
                     time.sleep(_SLOW_S)
-            late = time.monotonic() - begun_s > slow_s + 600 + _PATIENCE_S
+            late = time.monotonic() - begun_s > slow_s + _MOST_BEHIND_S
             if late or (total is not None and tally.lost(total) == 0):
                 break
         names = ("recovered", "missed", "unanswered")
         return tally.result(total or 0, **{name: getattr(messages, name) for name in names})
 
 
-def follow(kind: str, feed: str, query: str, lasts_s: float, pipe: Connection) -> None:
-    """A process of ten subscribers; sends their results."""
+def follow(kind: str, count: int, feed: str, query: str, lasts_s: float, pipe: Connection) -> None:
+    """A process of so many subscribers; sends their results."""
     if kind in {"slow", "stopped"}:
         os.nice(19)
     slow_s = lasts_s * 2 / 3 if kind == "slow" else 0.0
-    with ThreadPoolExecutor(GROUP) as threads:
+    with ThreadPoolExecutor(count) as threads:
         jobs = [
             threads.submit(listen, feed)
             if kind == "bare"
             else threads.submit(subscribe, feed, query, slow_s)
-            for _ in range(GROUP)
+            for _ in range(count)
         ]
         pipe.send([job.result() for job in jobs])
 
@@ -238,28 +244,29 @@ def soak(load: Load) -> dict[str, Any]:
     server = CONTEXT.Process(target=serve, args=(load, theirs))
     server.start()
     feed, query = ours.recv()
-    kinds = ["healthy", "bare", "bare", "slow", "stopped"]
-    groups: list[tuple[str, SpawnProcess, Connection]] = []
-    for kind in kinds:
-        mine, its = CONTEXT.Pipe()
-        arguments = (kind, feed, query, load.seconds, its)
-        process = CONTEXT.Process(target=follow, args=arguments)
-        process.start()
-        groups.append((kind, process, mine))
-    time.sleep(5.0)  # they have imported and subscribed; later ones would only begin later
+    groups: dict[str, list[tuple[SpawnProcess, Connection]]] = {}
+    for kind, processes, count in GROUPS:
+        for _ in range(processes):
+            mine, its = CONTEXT.Pipe()
+            arguments = (kind, count, feed, query, load.seconds, its)
+            process = CONTEXT.Process(target=follow, args=arguments)
+            process.start()
+            groups.setdefault(kind, []).append((process, mine))
+    time.sleep(_IMPORT_S)
     ours.send("go")
     begun_s = time.monotonic()
-    stopped = groups[-1][1].pid
+    stopped = groups["stopped"][0][0].pid
     assert stopped is not None
     time.sleep(load.seconds / 4)
     os.kill(stopped, signal.SIGSTOP)
     time.sleep(load.seconds / 3)
     os.kill(stopped, signal.SIGCONT)
     results: dict[str, list[dict[str, Any]]] = {}
-    for kind, process, mine in groups:
-        found = mine.recv()
-        process.join()
-        results.setdefault(kind, []).extend(found)
+    for kind, members in groups.items():
+        found = [one for _, mine in members for one in mine.recv()]
+        for process, _ in members:
+            process.join()
+        results[kind] = found
         lost, p99_ms = sum(one["lost"] for one in found), _latency_ms(found, 0.99)
         after_s = time.monotonic() - begun_s
         told = f"{len(found)} {kind} ones: {lost} lost, p99 {p99_ms} ms, done after {after_s:.0f} s"
@@ -311,8 +318,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--stations", type=int, default=300, help="default %(default)s")
     parser.add_argument("--high-water-mark", type=int, default=10_000, help="default %(default)s")
     parser.add_argument("--memory-mb", type=int, default=64, help="default %(default)s")
+    parser.add_argument("--disk-mb", type=int, default=1000, help="default %(default)s: all of it")
     options = parser.parse_args(arguments)
-    load = Load(options.seconds, options.stations, options.high_water_mark, options.memory_mb)
+    load = Load(**vars(options))
 
     def run() -> int:
         print(json.dumps(soak(load), indent=2))

@@ -101,6 +101,8 @@ class Daemon:
         self._loop.add_signal_handler(signal.SIGHUP, self._asked_to_reload.set)
         favour_latency()
         give_back()
+        if parts.events:
+            parts.events.begin(parts.resume.rejoin_s if parts.resume else 0.0)
         parts.worker.start()
         services = [self._reads.run, self._beat, self._turn, self._reload, *parts.services]
         tasks = [asyncio.ensure_future(service()) for service in services]

@@ -13,6 +13,7 @@ from typing import TypeAlias
 import structlog
 
 from umamba_rt.config.events import EventsConfig
+from umamba_rt.core.event_state import SavedEvents
 from umamba_rt.core.inventory import Inventory
 from umamba_rt.core.station_event import Reading
 from umamba_rt.event_journal import EventJournal
@@ -47,7 +48,7 @@ class EventThread:
     def __init__(
         self, process: EventProcess, model: str, journal: EventJournal, *, live: bool
     ) -> None:
-        """Prepare; the process is loaded, and the thread begins with the first estimate.
+        """Prepare; the process is loaded, and the thread begins with ``begin`` or an estimate.
 
         Args:
             process: used by the thread alone.
@@ -59,6 +60,8 @@ class EventThread:
         self._process, self._model, self._journal, self._live = process, model, journal, live
         self._waiting: queue.Queue[Unread | None] = queue.Queue(_MOST_WAITING)
         self._left = journal.untold
+        self._has_past = bool(self._left) or journal.held != (SavedEvents(), [])
+        self._pause_s, self._ends = 0.0, threading.Event()
         self._send: Callable[[EventMessage], object] | None = None
         self._thread = threading.Thread(target=self._run, name="umamba-events", daemon=True)
         self._adopted: deque[tuple[EventsConfig, Inventory]] = deque(maxlen=1)
@@ -88,12 +91,21 @@ class EventThread:
                 return send(message, arrived_ns)
             self._journal.note(one.reading)
             seq = send(message, arrived_ns)
-            if self._thread.ident is None:
-                self._thread.start()
+            self._start()
             self._waiting.put(one)  # full only in replay: nobody else puts
             return seq
 
         return send_and_note
+
+    def begin(self, pause_s: float) -> None:
+        """Tell what an earlier run left, if it left anything: stations may be silent.
+
+        Args:
+            pause_s: until its subscribers have come back.
+        """
+        if self._has_past:
+            self._pause_s = pause_s
+            self._start()
 
     def adopt(self, config: EventsConfig, inventory: Inventory) -> None:
         """Go by other rules and places from the next estimate on."""
@@ -108,6 +120,7 @@ class EventThread:
         if self._thread.ident is None:
             self._close()
             return
+        self._ends.set()
         ends_s = time.monotonic() + limit_s
         with contextlib.suppress(queue.Full):
             self._waiting.put(None, timeout=limit_s)
@@ -126,11 +139,16 @@ class EventThread:
             self._log.warning("events_behind", passed_over=self.passed_over, events=times)
         return True
 
+    def _start(self) -> None:
+        if self._thread.ident is None:
+            self._thread.start()
+
     def _run(self) -> None:
+        self._ends.wait(self._pause_s)
+        some: list[Unread] = []  # what an earlier run left is told without an estimate
+        is_last = False
         try:
-            is_last = False
-            while not is_last:
-                some, is_last = self._some()
+            while True:
                 try:
                     self._read(some)
                 except Exception:  # noqa: BLE001 - estimates go on; the operator reads why
@@ -138,8 +156,11 @@ class EventThread:
                     self._log.exception("event_failed")
                 if self._abandoned.is_set():
                     return
+                if is_last:
+                    break
                 if self._live and self._waiting.empty():
                     self._abandoned.wait(_REST_S)
+                some, is_last = self._some()
             self._end()
         finally:
             self._close()

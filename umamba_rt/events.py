@@ -32,8 +32,9 @@ EventMessage: TypeAlias = StationEventMessage | NetworkEventMessage
 
 # A station whose latest window is older than this is not expected to see an earthquake.
 _WORKING_NS = 60 * NS_PER_S
-# A killed run's latest messages may have left it or not; these are told again, by the data's time.
-_IN_DOUBT_NS = 2 * NS_PER_S
+# A killed run's latest messages may have left it or not; these are told again, by the data's time,
+# which passes half a minute a second where a backlog is caught up with.
+_IN_DOUBT_NS = 30 * NS_PER_S
 # A window that an earlier run has read comes again at most so far behind the latest one; what is
 # older is of a clock that was moved back.
 _MOST_REPEATED_NS = 60 * NS_PER_S

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 
 import structlog
 
 from umamba_rt.core.pipeline import Outcome
+from umamba_rt.core.window import Window
 from umamba_rt.errors import RecordError
 from umamba_rt.figures import Figures
 from umamba_rt.ingest import Ingest
@@ -83,6 +85,7 @@ class Intake:
         self._ingest, self._queue, self._room = ingest, queue, room
         self._publisher, self._overview, self._figures = publisher, overview, figures
         self._resume, self._live = resume, live
+        self._lock = asyncio.Lock()
         self._log = structlog.get_logger()
 
     async def read(self, reader: SeedLinkReader) -> None:
@@ -135,11 +138,18 @@ class Intake:
                 "station", station=str(change.group), state=change.state, detail=change.detail
             )
             self._publisher.send(status_of(change))
-        for position, window in enumerate(outcome.windows):
-            if not self._live:
-                try:
-                    await self._room.in_queue(self._queue)
-                except asyncio.CancelledError:
-                    self._figures.left_at_end += len(outcome.windows) - position
-                    raise
-            self._queue.put(Task(window, arrived_ns))
+        if outcome.windows:
+            await self._enqueue(deque(outcome.windows), arrived_ns)
+
+    async def _enqueue(self, windows: deque[Window], arrived_ns: int) -> None:
+        try:
+            async with self._lock:  # first come, first served: a sensor's windows stay in order
+                if self._resume:
+                    await self._resume.keep_up(windows)
+                while windows:
+                    if not self._live:
+                        await self._room.in_queue(self._queue)
+                    self._queue.put(Task(windows.popleft(), arrived_ns))
+        except asyncio.CancelledError:
+            self._figures.left_at_end += len(windows)
+            raise

@@ -24,6 +24,7 @@ from umamba_rt.io.server_positions import ServerPositions
 from umamba_rt.io.trigger_file import TriggerFile
 from umamba_rt.rate_limit import RateLimit
 from umamba_rt.state_directory import StateDirectory
+from umamba_rt.trigger_saves import TriggerSaves
 from umamba_rt.wire.message import Magnitude
 
 # Asked for beyond what windows need: the resampler's filter reaches back 1.4 s at 20 Hz, and the
@@ -31,6 +32,8 @@ from umamba_rt.wire.message import Magnitude
 _MARGIN_NS = 5 * NS_PER_S
 _WARN_EVERY_S = 60.0
 _LAST_ECHO_S = 0.5
+# That a disk may hold up windows which are far ahead of what it has.
+_MOST_HELD_UP_S = 1.0
 
 
 class Resume:
@@ -38,7 +41,7 @@ class Resume:
 
     The positions and the ledger are saved once an interval and at the end. The order makes a power
     cut harmless: what the positions take for sent is on the disk first. Disks that are slow hold
-    up a thread of its own, and nothing else.
+    up a thread of its own, and for a second windows that are far ahead of the triggers' state.
 
     Attributes:
         failures: saves that failed.
@@ -59,7 +62,7 @@ class Resume:
         self._directory = StateDirectory(directory)
         self.positions = self._directory.positions(config)
         self._ledger = self._directory.ledger(self._now_ns() + self._max_future_ns)
-        self._triggers = TriggerFile(directory / "triggers")
+        self._trigger_file = TriggerFile(directory / "triggers")
         self._departures = Departures(self._departed)
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="umamba-state")
         self._begun = asyncio.Event()
@@ -91,7 +94,7 @@ class Resume:
         """
         self._delivery = Delivery(publisher, self._ledger, models)
         self._readers, self._pipeline = readers, pipeline
-        pipeline.triggers.resume(self._triggers.load())
+        self._triggers = TriggerSaves(self._trigger_file, pipeline.triggers)
         decided = self._delivery.decided()
         for group, first in decided.items():
             pipeline.resume_after(group, first)
@@ -121,6 +124,17 @@ class Resume:
         """Note windows that go to the models."""
         self._delivery.hand(windows)
 
+    async def keep_up(self, windows: Sequence[Window]) -> None:
+        """Wait until windows that the triggers have seen may go: a kill then changes no onset."""
+        if self._triggers.are_due(windows):
+            try:
+                async with asyncio.timeout(_MOST_HELD_UP_S):
+                    await self._save_triggers()
+            except TimeoutError:
+                pass
+            except OSError as error:
+                self._failed(error)
+
     def received(self, reader: SeedLinkReader, packet: Packet, segment: Segment | None) -> None:
         """Note a packet and what it held."""
         if reader.note(packet, segment, time.monotonic_ns()):
@@ -138,14 +152,13 @@ class Resume:
         """Write everything that has changed; a failure is a warning, at most one a minute."""
         loop = asyncio.get_running_loop()
         self._delivery.settle()
-        triggers, snapshots = self._pipeline.triggers.saved, []
+        snapshots = []
         for reader in self._readers:
             reader.positions.advance(self._needed_from_ns, time.monotonic_ns())
             snapshots.append((reader.positions, reader.positions.snapshot()))
         try:
             await loop.run_in_executor(self._disk, self._ledger.sync)
-            if triggers is not None:
-                await loop.run_in_executor(self._disk, self._triggers.save, triggers)
+            await self._save_triggers()
             for positions, snapshot in snapshots:
                 await loop.run_in_executor(self._disk, positions.save, snapshot)
         except OSError as error:
@@ -161,6 +174,11 @@ class Resume:
         self._disk.shutdown()
         self._ledger.close()
         self._directory.close()
+
+    async def _save_triggers(self) -> None:
+        # Nothing is awaited in between: what the disk gets last is the latest.
+        write = self._triggers.begin()
+        await asyncio.get_running_loop().run_in_executor(self._disk, write)
 
     def _now_ns(self) -> int:
         """Now, or when the last run saved: a clock behind that is wrong, and not what was saved."""

@@ -27,7 +27,7 @@ def test_damaged_requests_are_answered_or_refused_and_leave_nothing() -> None:
     assert 0.2 < sum(report["refused"].values()) / COUNT < 0.9
     assert {"malformed", "bad-argument", "unknown-request", "too-large"} <= report["refused"].keys()
     assert report["sound_answered"] > 3
-    assert report["descriptors_before"] > 10
+    assert report["descriptors_before"]["socket"] > 3
     assert report["rss_before_mb"] > 20
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from umamba_rt.feed.bodies import EventBody, HeartbeatBody, MagnitudeBody, NetworkBody, StationBody
@@ -17,12 +17,18 @@ class FeedMessage:
     Attributes:
         topic: such as ``magnitude.v2.CI.CCC.--.HH``.
         body: as JSON's own types (see ``wire/schemas``); ``magnitude`` and its like give it typed.
-        raw: the body's bytes as they came; encoded anew where it came from the history.
     """
 
     topic: str
     body: dict[str, Any]
-    raw: bytes = b""
+    _came: bytes = field(default=b"", repr=False, compare=False)
+
+    @property
+    def raw(self) -> bytes:
+        """The body's bytes as they came; encoded anew where it came from the history."""
+        if self._came:
+            return self._came
+        return json.dumps(self.body, separators=(",", ":"), ensure_ascii=False).encode()
 
     @property
     def kind(self) -> str:
@@ -101,11 +107,10 @@ def decode_answered(row: dict[str, Any]) -> FeedMessage:
     topic, body = row.get("topic"), row.get("body")
     if not (isinstance(topic, str) and isinstance(body, dict)):
         raise ValueError(f"no message of the feed: {str(row)[:80]}")  # noqa: TRY004 - bad input
-    raw = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
-    return checked(topic, body, raw)
+    return checked(topic, body)
 
 
-def checked(topic: str, body: dict[str, Any], raw: bytes) -> FeedMessage:
+def checked(topic: str, body: dict[str, Any], raw: bytes = b"") -> FeedMessage:
     """A message whose numbers are there.
 
     Raises:
