@@ -7,7 +7,10 @@ import select
 import socket
 import struct
 import time
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 import zmq
@@ -16,10 +19,14 @@ from structlog.testing import capture_logs
 from tests.endpoints import answering, wait_until
 from tests.io.test_publisher import BEAT
 from umamba_rt.feed import Subscriber
-from umamba_rt.io.peer_guard import PeerGuard
+from umamba_rt.io.peer_guard import PeerGuard, handle_on_peer
 from umamba_rt.io.publisher import Publisher
 from umamba_rt.io.query import QueryEndpoint
 from umamba_rt.query import QueryClient
+
+
+def descriptors() -> set[str]:
+    return {path.name for path in Path("/proc/self/fd").iterdir()}
 
 
 def greeted(address: str, kind: bytes) -> socket.socket:
@@ -212,3 +219,43 @@ def test_all_peers_are_hung_up_on_when_asked_and_may_come_back() -> None:
     guard.close()
     guarded.close(linger=0)
     context.term()
+
+
+@contextmanager
+def accepted(listener: socket.socket) -> Iterator[socket.socket]:
+    """Our side of a connection to it."""
+    with socket.socket(listener.family) as peer:
+        peer.connect(listener.getsockname())
+        with listener.accept()[0] as ours:
+            yield ours
+
+
+@pytest.mark.parametrize("name", ["tcp", "ipc", "abstract"])
+def test_a_number_is_a_peers_only_where_it_was_accepted_there(tmp_path: Path, name: str) -> None:
+    """libzmq tells of a connection later than it has it: the number may be another file's."""
+    with ExitStack() as stack:
+        if name == "tcp":
+            listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            endpoint = f"tcp://*:{listener.getsockname()[1]}"
+        else:
+            listener = stack.enter_context(socket.socket(socket.AF_UNIX))
+            path = str(tmp_path / "feed") if name == "ipc" else f"@{tmp_path}"
+            listener.bind(path.replace("@", "\0"))
+            listener.listen()
+            endpoint = f"ipc://{path}"
+        ours = stack.enter_context(accepted(listener))
+        handle = handle_on_peer(ours.fileno(), endpoint)
+        assert handle is not None
+        assert handle.getpeername() == ours.getpeername()
+        handle.close()
+        elsewhere = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        others: list[socket.socket | BinaryIO] = [
+            stack.enter_context((tmp_path / "file").open("wb")),
+            stack.enter_context(accepted(elsewhere)),
+            stack.enter_context(socket.socket(socket.AF_UNIX)),
+            stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)),
+        ]
+        before = descriptors()
+        assert [handle_on_peer(other.fileno(), endpoint) for other in others] == [None] * 4
+        assert handle_on_peer(999_999, endpoint) is None
+        assert descriptors() == before

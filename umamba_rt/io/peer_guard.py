@@ -123,17 +123,17 @@ class PeerGuard:
                 event = parse_monitor_message(self._events.recv_multipart(zmq.NOBLOCK))
             except zmq.Again:
                 return
-            self._take(event["event"], int(event["value"]))
+            self._take(event["event"], int(event["value"]), event["endpoint"].decode())
 
-    def _take(self, event: int, number: int) -> None:
+    def _take(self, event: int, number: int, endpoint: str) -> None:
         if event == zmq.EVENT_MONITOR_STOPPED:
             return
         self._forget(number)  # the number of a closed connection is used again
         if event != zmq.EVENT_ACCEPTED:
             return
-        # Its connection may be gone by now, and the number another file's.
-        with contextlib.suppress(OSError):
-            self._peers[number] = _Peer(socket.socket(fileno=os.dup(number)), self._monotonic_s())
+        handle = handle_on_peer(number, endpoint)
+        if handle is not None:
+            self._peers[number] = _Peer(handle, self._monotonic_s())
 
     def _look(self) -> None:
         now_s = self._monotonic_s()
@@ -163,6 +163,43 @@ class PeerGuard:
         peer = self._peers.pop(number, None)
         if peer is not None:
             peer.socket.close()  # libzmq's own handle closes the connection only with this one
+
+
+def handle_on_peer(number: int, endpoint: str) -> socket.socket | None:
+    """A second handle on a connection; None where it is gone, and the number another file's.
+
+    Args:
+        number: its descriptor.
+        endpoint: where it was accepted: ``tcp://HOST:PORT`` or ``ipc://PATH``.
+    """
+    try:
+        copy = os.dup(number)
+    except OSError:
+        return None
+    try:
+        handle = socket.socket(fileno=copy)
+    except OSError:  # no socket
+        os.close(copy)
+        return None
+    if _is_of(handle, endpoint):
+        return handle
+    handle.close()
+    return None
+
+
+def _is_of(handle: socket.socket, endpoint: str) -> bool:
+    """By the port alone: of all addresses it is one."""
+    transport, _, place = endpoint.partition("://")
+    try:
+        name = handle.getsockname()
+    except OSError:
+        return False
+    if handle.family == socket.AF_UNIX:
+        # An abstract socket's name begins with NUL; libzmq writes ``@``.
+        path = name if isinstance(name, str) else "@" + os.fsdecode(name[1:])
+        return transport == "ipc" and path == place
+    is_ip = handle.family in (socket.AF_INET, socket.AF_INET6)
+    return is_ip and transport == "tcp" and str(name[1]) == place.rpartition(":")[2]
 
 
 def _peers_at_most() -> int:
