@@ -14,16 +14,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tools.benchmark_processes import (
-    Running,
-    config_of,
-    cpu_s,
-    free_port,
-    rss_mib,
-    running,
-    serving,
-)
+from tools.benchmark_processes import config_of, cpu_s, serving
 from tools.benchmark_stations import Waveforms, write_archive
+from tools.processes import Running, free_port, rss_mib, running
 from umamba_rt.feed import FeedMessage, Subscriber
 
 WINDOW_S = 30

@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 
+from tools.processes import resident_bytes
 from umamba_rt.core.ids import SourceId
 from umamba_rt.core.pipeline import Pipeline, PipelineSettings
 from umamba_rt.core.segment import Segment
@@ -47,7 +48,7 @@ def measure_memory(stations: int) -> StationMemory:
     long = rng.normal(0, 1000, whole).astype(np.int32)
     pipeline = Pipeline(PipelineSettings(max_future_s=None, max_stations=stations))
     gc.collect()
-    before_kb = _resident_kb()
+    before_kb = resident_bytes() / 1000
     tracemalloc.start()
     allocated = tracemalloc.get_traced_memory()[0]
     for number in range(stations):
@@ -61,14 +62,9 @@ def measure_memory(stations: int) -> StationMemory:
     gc.collect()
     allocated = tracemalloc.get_traced_memory()[0] - allocated
     tracemalloc.stop()
-    grown_kb = _resident_kb() - before_kb
+    grown_kb = resident_bytes() / 1000 - before_kb
     if len(pipeline.sensors) != stations:
         raise SystemExit(f"{len(pipeline.sensors)} of {stations} stations")
     return StationMemory(
         stations, round(allocated / 1000 / stations, 1), round(grown_kb / stations, 1)
     )
-
-
-def _resident_kb() -> float:
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.split("VmRSS:")[1].split()[0]) * 1.024

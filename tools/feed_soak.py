@@ -19,37 +19,29 @@ import asyncio
 import json
 import multiprocessing
 import os
-import re
 import signal
 import sys
 import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
-import zmq
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from tools.feed_subscribers import follow
+from tools.processes import rss_mib
 from umamba_rt.cli import Parser, guarded
-from umamba_rt.feed import Subscriber
 
 CONTEXT = multiprocessing.get_context("spawn")
 # Kinds, processes of each, subscribers of a process.
 GROUPS = (("healthy", 10, 1), ("bare", 2, 10), ("slow", 1, 10), ("stopped", 1, 10))
 _BATCH_S = 0.02
-_SLOW_S = 0.01  # a slow one takes 100 messages a second
-_BINS = 5000  # of 1 ms
-_NUMBERS = re.compile(rb'"seq":(\d+),"topic_seq":\d+,"sent_at":"([^"]+)"')
-_PATIENCE_S = 120.0
-_MOST_BEHIND_S = 1500.0
 _IMPORT_S = 8.0  # fourteen interpreters; who is not ready by then begins later
-_PAGE_MB = os.sysconf("SC_PAGE_SIZE") / (1 << 20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +119,7 @@ def _send(load: Load, publisher: Any) -> list[tuple[float, float]]:
         for message in messages[first : first + batch]:
             publisher.send(message)
         if turn % round(1 / _BATCH_S) == 0:
-            memory.append((time.monotonic() - begun_s, _resident_mb()))
+            memory.append((time.monotonic() - begun_s, rss_mib(os.getpid())))
     return memory
 
 
@@ -154,88 +146,6 @@ def _messages(stations: int) -> list[Any]:
         output = BatchOutput(rng.normal(2, 1, stations).astype(np.float32), curve)
         found += magnitudes_of(windows, output, ModelIdentity(name, "1.0", "ab" * 32, True))
     return found
-
-
-def _resident_mb() -> float:
-    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * _PAGE_MB
-
-
-class Tally:
-    """What a subscriber got, by the messages' numbers."""
-
-    def __init__(self) -> None:
-        self._got = bytearray()
-        self._bins = [0] * _BINS
-        self._first = self._twice = 0
-
-    def take(self, seq: int, sent_at: str) -> None:
-        """Count a message that has come now."""
-        now_s = time.time()
-        self._first = self._first or seq
-        if seq >= len(self._got):
-            self._got.extend(bytes(seq + 1000 - len(self._got)))
-        self._twice += self._got[seq]
-        self._got[seq] = 1
-        sent_s = datetime.fromisoformat(sent_at).timestamp()
-        self._bins[min(_BINS - 1, max(0, int((now_s - sent_s) * 1000)))] += 1
-
-    def lost(self, total: int) -> int:
-        """How many of all messages have not come since the first one that has."""
-        return total - self._first + 1 - sum(self._got[self._first : total + 1])
-
-    def result(self, total: int, **more: int) -> dict[str, Any]:
-        """All of it, as JSON's own types."""
-        return {"lost": self.lost(total), "twice": self._twice, "bins": self._bins, **more}
-
-
-def listen(feed: str) -> dict[str, Any]:
-    """One bare subscriber; gives what it got."""
-    tally = Tally()
-    context = zmq.Context()
-    with context, context.socket(zmq.SUB) as heard:
-        heard.set(zmq.SUBSCRIBE, b"")
-        heard.set(zmq.RCVTIMEO, round(_PATIENCE_S * 1000))
-        heard.connect(feed)
-        while True:
-            topic, body = heard.recv_multipart()
-            if topic == b"end":
-                return tally.result(json.loads(body)["total"])
-            found = _NUMBERS.search(body)
-            assert found is not None, body
-            tally.take(int(found[1]), found[2].decode())
-
-
-def subscribe(feed: str, query: str, slow_s: float) -> dict[str, Any]:
-    """One of ours, slow for so long; gives what it got."""
-    tally, total, begun_s = Tally(), None, time.monotonic()
-    with Subscriber(feed, query_address=query, timeout_s=_PATIENCE_S, check_s=5.0) as messages:
-        for message in messages:
-            if message.topic == "end":
-                total = message.body["total"]
-            else:
-                tally.take(message.seq, message.body["sent_at"])
-                if time.monotonic() - begun_s < slow_s:
-                    time.sleep(_SLOW_S)
-            late = time.monotonic() - begun_s > slow_s + _MOST_BEHIND_S
-            if late or (total is not None and tally.lost(total) == 0):
-                break
-        names = ("recovered", "missed", "unanswered")
-        return tally.result(total or 0, **{name: getattr(messages, name) for name in names})
-
-
-def follow(kind: str, count: int, feed: str, query: str, lasts_s: float, pipe: Connection) -> None:
-    """A process of so many subscribers; sends their results."""
-    if kind in {"slow", "stopped"}:
-        os.nice(19)
-    slow_s = lasts_s * 2 / 3 if kind == "slow" else 0.0
-    with ThreadPoolExecutor(count) as threads:
-        jobs = [
-            threads.submit(listen, feed)
-            if kind == "bare"
-            else threads.submit(subscribe, feed, query, slow_s)
-            for _ in range(count)
-        ]
-        pipe.send([job.result() for job in jobs])
 
 
 def soak(load: Load) -> dict[str, Any]:

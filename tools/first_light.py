@@ -13,18 +13,18 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tools.processes import Running, free_port, rss_mib, running
 from umamba_rt.feed import Subscriber
 from umamba_rt.io.stationxml import find_beside
 
@@ -83,9 +83,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="first-light-") as folder:
         scratch = Path(folder)
         choice = _choice(options)
-        port, config = _free_port(), scratch / "config.toml"
-        text = _config(port, scratch, report.mode, options.v1, find_beside(options.archive))
-        config.write_text(text, encoding="utf-8")
+        port = free_port()
+        config = _config(port, scratch, report.mode, options.v1, find_beside(options.archive))
         direct = {} if options.live else _direct(scratch, config, choice, report)
         bodies = _socket(scratch, port, config, choice, options, report)
     _measure(bodies, report)
@@ -123,12 +122,13 @@ def _choice(options: argparse.Namespace) -> list[str]:
 
 
 def _direct(
-    scratch: Path, config: Path, choice: list[str], report: Report
+    scratch: Path, config: str, choice: list[str], report: Report
 ) -> dict[Key, dict[str, Any]]:
-    output = scratch / "direct.jsonl"
+    output, path = scratch / "direct.jsonl", scratch / "direct.toml"
+    path.write_text(config, encoding="utf-8")
     command = [sys.executable, str(TOOLS / "replay.py"), "--direct", *choice]
-    command += ["--config", str(config), "--output", str(output)]
-    if 'inventory = ""' in config.read_text(encoding="utf-8"):
+    command += ["--config", str(path), "--output", str(output)]
+    if 'inventory = ""' in config:
         command += ["--inventory", "none"]
     started_s = time.monotonic()
     subprocess.run(command, check=True)
@@ -141,16 +141,17 @@ def _direct(
 def _socket(
     scratch: Path,
     port: int,
-    config: Path,
+    config: str,
     choice: list[str],
     options: argparse.Namespace,
     report: Report,
 ) -> list[dict[str, Any]]:
     address = f"ipc://{scratch}/feed"
-    with _daemon(config, scratch, report) as daemon, Subscriber(address, timeout_s=1.0) as feed:
+    with running(scratch, config) as daemon, Subscriber(address, timeout_s=1.0) as feed:
+        report.ready_s = daemon.ready_s
         # A heartbeat proves that the subscription stands; only now may data flow.
         while feed.receive() is None:
-            _alive(daemon)
+            daemon.require_life()
         serve = [sys.executable, str(TOOLS / "replay.py"), *choice, "--port", str(port)]
         serve += ["--speed", options.speed, *(["--live"] if options.live else [])]
         bodies = _collect(feed, daemon, serve, options, report)
@@ -160,7 +161,7 @@ def _socket(
 
 def _collect(
     feed: Subscriber,
-    daemon: subprocess.Popen[bytes],
+    daemon: Running,
     serve: list[str],
     options: argparse.Namespace,
     report: Report,
@@ -173,14 +174,14 @@ def _collect(
         while True:
             message = feed.receive()
             now_s = time.monotonic()
-            _alive(daemon)
+            daemon.require_life()
             if message is not None and message.topic.startswith("magnitude."):
                 bodies.append(message.body)
                 latest_s = now_s
             elif message is not None and message.topic == "heartbeat":
                 report.counts = message.body["counts"]
             if now_s - sampled_s >= 1:
-                report.rss_mib.append(_rss_mib(daemon.pid))
+                report.rss_mib.append(rss_mib(daemon.process.pid))
                 sampled_s = now_s
             if kill_at is not None and len(bodies) >= kill_at:
                 server.kill()
@@ -260,56 +261,6 @@ address = ""
 address = "ipc://{scratch}/feed"
 high_water_mark = 100000
 """
-
-
-@contextmanager
-def _daemon(config: Path, scratch: Path, report: Report) -> Iterator[subprocess.Popen[bytes]]:
-    """A running daemon; notes how long it took to say READY, as systemd would hear it."""
-    environment = {**os.environ, "NOTIFY_SOCKET": str(scratch / "notify")}
-    command = [sys.executable, "-m", "umamba_rt", "run", str(config)]
-    log = (scratch / "daemon.log").open("wb")
-    with log, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
-        notified.bind(environment["NOTIFY_SOCKET"])
-        notified.settimeout(120)
-        started_s = time.monotonic()
-        with subprocess.Popen(command, env=environment, stderr=log) as process:
-            try:
-                while b"READY=1" not in notified.recv(4096):
-                    _alive(process)
-                report.ready_s = round(time.monotonic() - started_s, 2)
-                yield process
-                _end(process)
-            except (OSError, SystemExit):
-                process.kill()
-                print((scratch / "daemon.log").read_text(encoding="utf-8")[-5000:], file=sys.stderr)
-                raise
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        status = process.wait(30)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        raise SystemExit("the daemon did not end within 30 s of SIGTERM") from None
-    if status != 0:
-        raise SystemExit(f"the daemon ended with {status}")
-
-
-def _alive(daemon: subprocess.Popen[bytes]) -> None:
-    if daemon.poll() is not None:
-        raise SystemExit(f"the daemon ended with {daemon.returncode}")
-
-
-def _rss_mib(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return round(int(status.split("VmRSS:")[1].split()[0]) / 1024, 1)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

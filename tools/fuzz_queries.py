@@ -32,6 +32,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import zmq
 
+from tools.processes import free_port, resident_bytes
 from tools.query_mutations import garbage, mutate, sound, too_long
 from umamba_rt.cli import Parser
 from umamba_rt.query import QueryClient
@@ -104,8 +105,7 @@ class Target:
 
     def rss_mb(self) -> float:
         """Its resident memory."""
-        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text(encoding="ascii").split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+        return resident_bytes(self.process.pid) / 1e6
 
     def descriptors(self) -> Counter[str]:
         """What it has open: sockets and the like counted by their kind, files by name."""
@@ -155,7 +155,7 @@ def _check(report: Report, status: int, log: str) -> None:
 
 @contextmanager
 def _daemon(folder: Path) -> Iterator[Target]:
-    ports = _free_ports(3)
+    ports = [free_port() for _ in range(3)]
     config, log = folder / "daemon.toml", folder / "daemon.log"
     text = _CONFIG.format(nobody=ports[0], feed=ports[1], query=ports[2], folder=folder)
     config.write_text(text, encoding="utf-8")
@@ -252,14 +252,6 @@ def _settled(target: Target, wanted: Mapping[str, int] | None) -> Counter[str]:
         time.sleep(0.2)
         found = target.descriptors()
     return found
-
-
-def _free_ports(count: int) -> list[int]:
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(probe.getsockname()[1]) for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 def main() -> int:

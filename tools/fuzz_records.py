@@ -27,10 +27,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
-import obspy
-from pymseed import DataEncoding, MS3Record
+from pymseed import MS3Record
 
+from tools.processes import resident_bytes
 from tools.record_mutations import mutate
+from tools.sound_records import sound_records
 from umamba_rt.core.ids import SourceId
 from umamba_rt.core.pipeline import Pipeline, PipelineSettings
 from umamba_rt.core.segment import Segment
@@ -115,7 +116,7 @@ def fuzz(count: int, seed: int) -> Report:
 def _fuzz(count: int, seed: int) -> Report:
     report = Report(seed)
     chooser = random.Random(seed)
-    pool, clean = _pool(), _clean_stream()
+    pool, clean = sound_records(START_NS), _clean_stream()
     expected = _contents(_alone(clean))
     started_s = time.perf_counter()
     live = True
@@ -125,11 +126,13 @@ def _fuzz(count: int, seed: int) -> Report:
             round_.damaged(payload)
         round_.check(expected)
         if not report.rss_before_mb and not live:
-            report.rss_before_mb = _rss_mb()  # after one turn of each: all caches are filled
+            report.rss_before_mb = (
+                resident_bytes() / 1e6
+            )  # after one turn of each: all caches are filled
         live = not live
     report.elapsed_s = time.perf_counter() - started_s
     report.records_per_s = report.records / report.elapsed_s
-    report.rss_after_mb = _rss_mb()
+    report.rss_after_mb = resident_bytes() / 1e6
     grown = report.rss_after_mb - (report.rss_before_mb or report.rss_after_mb)
     if grown * 1e6 > MAX_STATIONS * STATION_BYTES + SLACK_BYTES:
         raise FuzzError(f"seed {seed}: memory grew by {grown:.0f} MB")
@@ -252,44 +255,11 @@ def _contents(windows: list[Window]) -> list[tuple[int, bytes]]:
     return [(window.first, window.samples.tobytes()) for window in windows]
 
 
-def _pool() -> list[bytes]:
-    """Sound records: both versions, all encodings, many rates and lengths, obspy's odd files."""
-    rng = np.random.default_rng(2)
-    encodings = [
-        (DataEncoding.STEIM1, "i", np.int32),
-        (DataEncoding.STEIM2, "i", np.int32),
-        (DataEncoding.INT16, "i", np.int32),
-        (DataEncoding.INT32, "i", np.int32),
-        (DataEncoding.FLOAT32, "f", np.float32),
-        (DataEncoding.FLOAT64, "d", np.float64),
-    ]
-    found: list[bytes] = []
-    for number in range(240):
-        encoding, kind, dtype = encodings[number % 6]
-        record = MS3Record(reclen=(256, 512, 512, 4096)[number % 4], encoding=encoding)
-        record.formatversion = 2 + number % 5 // 3
-        record.sourceid = f"FDSN:XX_S{number // 12:02}__H_H_{'ZNE'[number % 3]}"
-        record.samprate = (100.0, 50.0, 200.0, 200 / 3, 20.0, 100.0, 31.25)[number % 7]
-        record.starttime = START_NS + number // 3 % 40 * NS_PER_S
-        samples = rng.normal(0, 900, 3000).astype(dtype)
-        found += list(record.generate(samples, kind))[:3]
-    folder = Path(obspy.__file__).parent / "io/mseed/tests/data"
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            found.append(path.read_bytes()[:4096])
-    return found
-
-
 def _kind(reason: str) -> str:
     """A reason without its numbers and names."""
     words = reason.replace("Error: ", "").split("::")[0]
     start = words.find(": ") + 2 if words.startswith(("FDSN:", "XFDSN:")) else 0
     return "".join("#" if c.isdigit() else c for c in words[start:])[:48].strip()
-
-
-def _rss_mb() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * 4096 / 1e6
 
 
 def main() -> int:

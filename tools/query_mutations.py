@@ -77,7 +77,7 @@ def garbage(chooser: random.Random) -> bytes:
     """What a peer sends that speaks no ZMTP, or begins to."""
     greeting = b"\xff" + bytes(8) + b"\x7f\x03\x01" + b"NULL".ljust(20, b"\0") + bytes(32)
     ready = b"\x04\x26\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER\x08Identity\x00\x00\x00\x00"
-    said = greeting + chooser.choice([b"", ready]) + chooser.randbytes(chooser.randrange(2000))
+    said = greeting + chooser.choice([b"", ready]) + chooser.randbytes(chooser.randrange(1, 2000))
     start = chooser.choice([0, 0, 0, 12, len(greeting)])
     return _flipped(chooser, said[start:]) if chooser.random() < 0.5 else said[start:]
 

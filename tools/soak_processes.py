@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import random
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -62,15 +59,3 @@ class Process:
         if self._running.poll() is not None:
             tail = self._log.read_text(encoding="utf-8", errors="replace")[-3000:]
             raise SystemExit(f"{self._command[1:3]} ended with {self._running.returncode}\n{tail}")
-
-
-def free_port() -> int:
-    """A free port that stays so while nobody listens: the system gives it to no client.
-
-    Source: ip(7), ip_local_port_range: clients get 32768 to 60999.
-    """
-    while True:
-        port = random.SystemRandom().randrange(20000, 32000)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port

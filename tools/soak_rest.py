@@ -9,7 +9,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tools.benchmark_processes import config_of, cpu_s, free_port, rss_mib, running
+from tools.benchmark_processes import config_of, cpu_s
+from tools.processes import free_port, rss_mib, running
 from tools.soak_archive import Slice
 from tools.soak_scene import PATIENT, Scene, Setting
 from tools.soak_trial import Trial

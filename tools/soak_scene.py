@@ -12,8 +12,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from tools.processes import free_port
 from tools.soak_disk import SmallDisk
-from tools.soak_processes import Process, free_port
+from tools.soak_processes import Process
 from umamba_rt.feed import Subscriber
 
 TOOLS = Path(__file__).parent

@@ -13,6 +13,7 @@ from tests.io.seedlink_peers import (
     reader_of,
     scripted,
     sending_v3,
+    sending_v4,
 )
 from tests.support import free_port, records_of
 from umamba_rt.wire.seedlink_frames import Protocol, data_frame
@@ -68,6 +69,57 @@ def test_damaged_v3_record_is_handed_on_and_the_next_ones_follow() -> None:
     received, connects = asyncio.run(run())
     assert received == payloads
     assert connects == 1
+
+
+def test_v4_packet_with_a_name_that_is_none_is_handed_on_and_the_next_ones_follow() -> None:
+    records = records_of(seconds=20)
+    good = [
+        data_frame(Protocol.V4, n, one.source_id.station_id, one.payload)
+        for n, one in enumerate(records, 1)
+    ]
+    head, name, payload = good[0][:16], b"XX_A\xc9", records[0].payload
+    damaged = [
+        head + bytes([len(name)]) + name + payload,
+        head + bytes([200]) + b"X" * 200 + payload,
+        head[:2] + b"\xe9\xe9" + head[4:] + good[0][16:],  # a format that is no letter
+    ]
+    packets = [good[0], *damaged, *good[1:]]
+
+    async def run() -> tuple[list[tuple[str, bytes]], int]:
+        async with scripted(sending_v4(*packets)) as port:
+            reader = reader_of(port)
+            stream, got = reader.packets(), []
+            async for packet in stream:
+                got.append((packet.framed_station, packet.payload))
+                if len(got) == len(packets):
+                    break
+            await stream.aclose()  # type: ignore[attr-defined]
+            return got, reader.counts.connects
+
+    got, connects = asyncio.run(run())
+    framed = [one.source_id.station_id for one in records]
+    assert [station for station, _ in got] == [framed[0], "", "", framed[0], *framed[1:]]
+    assert [one for _, one in got] == [payload] * 3 + payloads_of(records)
+    assert connects == 1
+
+
+def test_server_that_ends_its_lines_with_a_line_feed_alone_is_read() -> None:
+    records = records_of(seconds=20)
+    packets = [data_frame(Protocol.V3, n, "", one.payload) for n, one in enumerate(records, 1)]
+
+    async def unix(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        await source.readline()
+        sink.write(b"SeedLink v3.1 (2020.075) :: SLPROTO:3.1\nTest\n")
+        while not (await source.readline()).startswith(b"END"):
+            sink.write(b"OK\n")
+        sink.writelines(packets)
+        await source.read()
+
+    async def run() -> list[bytes]:
+        async with scripted(unix) as port:
+            return await read(reader_of(port), len(packets))
+
+    assert asyncio.run(run()) == payloads_of(records)
 
 
 def test_header_that_claims_gigabytes_takes_no_memory() -> None:

@@ -20,13 +20,16 @@ from seedlink_client.mseed import detect_record_length
 from seedlink_client.protocol import (
     FORMAT_MSEED2,
     HEADSIZE_V3,
+    HEADSIZE_V4,
     MAX_LINE_LEN,
+    MAX_STATIONID,
     MIN_PAYLOAD_DETECT,
     SIGNATURE_V3,
     SeedLinkResponse,
     _RawFrame,
     decode_frame_v3,
     parse_header_v3,
+    parse_header_v4,
 )
 from seedlink_client.streams import Stream
 
@@ -120,18 +123,48 @@ class TolerantSeedLink(AsyncSeedLink):
         return response
 
     async def _read_line(self) -> str:
-        """As the parent, which hangs up at what is not ASCII, as in an observatory's name."""
+        """As the parent, which hangs up at what is not ASCII, as in an observatory's name.
+
+        And which waits for CR LF where a server ends its lines with LF alone.
+        """
         while True:
-            end = self._recv_buf.find(b"\r\n", self._recv_start, self._recv_end)
+            end = self._recv_buf.find(b"\n", self._recv_start, self._recv_end)
             if end >= 0:
                 line = bytes(self._recv_buf[self._recv_start : end])
-                self._recv_start = end + 2
-                return line.decode("ascii", "replace")
+                self._recv_start = end + 1
+                return line.removesuffix(b"\r").decode("ascii", "replace")
             available = self._recv_end - self._recv_start
             if available >= MAX_LINE_LEN:
                 await self.close()
                 raise SeedLinkError(f"an answer of over {MAX_LINE_LEN} bytes without an end")
             await self._ensure(available + 1)
+
+    async def _recv_frame_v4(self) -> _RawFrame:
+        """As the parent, but what is no station's name is taken for none.
+
+        The parent hangs up, and on resuming meets the same packet again, for ever.
+        """
+        await self._ensure(HEADSIZE_V4)
+        fixed = bytes(self._recv_view[self._recv_start : self._recv_start + HEADSIZE_V4])
+        name_bytes = fixed[-1]
+        # A format that is no letter is one that nobody knows; the payload says what it is.
+        letters = fixed[2:4].decode("ascii", "replace").replace("\ufffd", "?").encode()
+        header = parse_header_v4(fixed[:2] + letters + fixed[4:-1] + b"\0")
+        body_bytes = name_bytes + header.payload_length
+        await self._ensure(HEADSIZE_V4 + body_bytes)
+        begin = self._recv_start + HEADSIZE_V4
+        body = bytes(self._recv_view[begin : begin + body_bytes])
+        self._recv_start = begin + body_bytes
+        name, payload = body[:name_bytes], body[name_bytes:]
+        is_name = name.isascii() and name_bytes <= MAX_STATIONID
+        return _RawFrame(
+            station_id=name.decode() if is_name else "",
+            seqnum=header.seqnum,
+            payload_format=header.payload_format,
+            payload_subformat=header.payload_subformat,
+            payload=payload,
+            info_continues=False,
+        )
 
     async def _recv_frame_v3(self) -> _RawFrame:
         """As the parent, but a record that cannot be decoded is handed on as it came.
