@@ -69,17 +69,19 @@ async def scripted(*scripts: Script) -> AsyncIterator[int]:
         yield server.sockets[0].getsockname()[1]
 
 
-async def handshake_v3(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+async def handshake_v3(
+    source: asyncio.StreamReader, sink: asyncio.StreamWriter, end: bytes = b"\r\n"
+) -> None:
     """HELLO and the negotiation, every command but INFO answered with OK."""
     await source.readline()
-    sink.write(b"SeedLink v3.1 (2020.075) :: SLPROTO:3.1\r\nTest\r\n")
+    sink.write(b"SeedLink v3.1 (2020.075) :: SLPROTO:3.1" + end + b"Test" + end)
     while (line := await source.readline()) and not line.startswith(b"END"):
-        sink.write(b"ERROR\r\n" if line.startswith(b"INFO") else b"OK\r\n")
+        sink.write((b"ERROR" if line.startswith(b"INFO") else b"OK") + end)
 
 
-def sending_v3(*packets: bytes) -> Script:
+def sending_v3(*packets: bytes, end: bytes = b"\r\n") -> Script:
     async def script(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        await handshake_v3(source, sink)
+        await handshake_v3(source, sink, end)
         sink.writelines(packets)
         await source.read()  # until the client leaves
 

@@ -107,16 +107,8 @@ def test_server_that_ends_its_lines_with_a_line_feed_alone_is_read() -> None:
     records = records_of(seconds=20)
     packets = [data_frame(Protocol.V3, n, "", one.payload) for n, one in enumerate(records, 1)]
 
-    async def unix(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        await source.readline()
-        sink.write(b"SeedLink v3.1 (2020.075) :: SLPROTO:3.1\nTest\n")
-        while not (await source.readline()).startswith(b"END"):
-            sink.write(b"OK\n")
-        sink.writelines(packets)
-        await source.read()
-
     async def run() -> list[bytes]:
-        async with scripted(unix) as port:
+        async with scripted(sending_v3(*packets, end=b"\n")) as port:
             return await read(reader_of(port), len(packets))
 
     assert asyncio.run(run()) == payloads_of(records)
