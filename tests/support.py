@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tools.processes import free_port as free_port
 from umamba_rt.core.estimate import Float32Array
 from umamba_rt.core.ids import SourceId
 from umamba_rt.core.segment import Segment
@@ -30,13 +31,6 @@ START_NS = 1_600_000_000 * 10**9
 needs_shared = pytest.mark.skipif(
     not RIDGECREST.is_dir(), reason=f"the shared test data are not there: {RIDGECREST}"
 )
-
-
-def free_port() -> int:
-    """A TCP port of the loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def records_of(

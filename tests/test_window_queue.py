@@ -187,11 +187,15 @@ def test_tick_of_all_stations_is_one_batch() -> None:
     for station in stations:
         queue.put(task(station, 0, samples=2))
     queue.take(100, 0)
-    timer = put_after(queue, 0.2, stations, 1)
-    assert len(queue.take(64, 10.0)) == len(stations)
-    timer.join()
-    # No more of them are expected: the batch is whole, and nothing was waited for.
-    assert queue.take(64, 0.01) == []
+    for number in range(1, 6):  # a busy machine may stop the one that puts in the midst of it
+        timer = put_after(queue, 0.2, stations, number)
+        batch = queue.take(64, 10.0)
+        timer.join()
+        left = queue.take(64, 0.01)
+        assert len(batch) + len(left) == len(stations)
+        if not left:
+            return
+    pytest.fail("each tick came in several batches")
 
 
 def test_batch_size_bounds_a_batch() -> None:
