@@ -126,7 +126,7 @@ def test_what_an_earlier_run_left_is_told_before_any_estimate(tmp_path: Path) ->
     """What it had noted and not told of, and what is open once more."""
     left_by_a_killed_run(tmp_path, 200)
     run = Run(live=True, journal=kept(tmp_path))
-    run.thread.begin(0.0)
+    run.thread.begin(0.0, 0)
     wait_until(lambda: len(set(map(repr, run.told))) < len(run.told))
     run.thread.finish(60)
     once = [one for number, one in enumerate(run.told) if one not in run.told[:number]]
@@ -136,15 +136,27 @@ def test_what_an_earlier_run_left_is_told_before_any_estimate(tmp_path: Path) ->
 
 def test_where_no_earlier_run_left_anything_nothing_begins_before_an_estimate() -> None:
     run = Run(live=True)
-    run.thread.begin(0.0)
+    run.thread.begin(0.0, 0)
     assert run.thread._thread.ident is None
     run.thread.finish(1)
+
+
+def test_what_is_older_than_it_may_be_waits_for_an_estimate(tmp_path: Path) -> None:
+    left_by_a_killed_run(tmp_path, 200)
+    left = kept(tmp_path)
+    latest_ns = left.latest_ns
+    run = Run(live=True, journal=left)
+    run.thread.begin(0.0, latest_ns)
+    assert run.thread._thread.ident is None
+    run.thread.begin(0.0, latest_ns - 1)
+    wait_until(lambda: bool(run.told))
+    run.thread.finish(60)
 
 
 def test_what_an_earlier_run_left_waits_for_subscribers_but_not_at_the_end(tmp_path: Path) -> None:
     left_by_a_killed_run(tmp_path, 200)
     run = Run(live=True, journal=kept(tmp_path))
-    run.thread.begin(300.0)
+    run.thread.begin(300.0, 0)
     run.thread.finish(60)
     assert not run.thread._thread.is_alive()
     assert run.told

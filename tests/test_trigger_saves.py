@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,108 +13,209 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.core.test_trigger_bank import RULES, windows
+from tests.core.test_trigger_bank import GROUP, RULES, windows
+from umamba_rt.core.ids import GroupId
 from umamba_rt.core.timebase import RATE_HZ
-from umamba_rt.core.trigger_bank import TriggerBank
+from umamba_rt.core.trigger_bank import SavedTriggers, TriggerBank
 from umamba_rt.core.trigger_rules import TriggerRules
 from umamba_rt.core.window import Window
 from umamba_rt.io.trigger_file import TriggerFile
 from umamba_rt.trigger_saves import TriggerSaves
 
-OTHER = replace(windows()[0].group, station="OTHER")
+HELD_UP_S = 0.1
 
 
-def started(folder: Path, rules: TriggerRules | None = RULES) -> tuple[TriggerBank, TriggerSaves]:
-    bank = TriggerBank(rules)
-    return bank, TriggerSaves(TriggerFile(folder / "triggers"), bank)
+class Disk(TriggerFile):
+    """A file whose disk can be stopped, and that counts."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.written = 0
+        self.goes = threading.Event()
+        self.goes.set()
+
+    def save(self, saved: SavedTriggers) -> None:
+        self.goes.wait()
+        super().save(saved)
+        self.written += 1
 
 
-def seen_on_disk(folder: Path, window: Window) -> int:
-    """Behind the last sample that the file's trigger of the window's sensor has seen."""
-    saved = TriggerFile(folder / "triggers").load()
-    assert saved is not None
-    return saved.sensors[str(window.group)].state.following or 0
+class Run:
+    """Triggers, and what is kept of them."""
+
+    def __init__(self, folder: Path, rules: TriggerRules | None = RULES) -> None:
+        self.failures: list[OSError] = []
+        self.disk, self.bank = Disk(folder / "triggers"), TriggerBank(rules)
+        self.saves = TriggerSaves(
+            self.disk, self.bank, overlap=2901, on_failure=self.failures.append
+        )
+
+    async def pass_on(self, some: Sequence[Window]) -> list[Window]:
+        """As the daemon does: first what the triggers say, then the wait."""
+        watched = self.bank.watch(list(some))
+        await self.saves.keep_up(watched)
+        return watched
+
+    def on_disk(self, group: GroupId = GROUP) -> int | None:
+        """What the next run's trigger would expect next."""
+        saved = self.disk.load()
+        one = saved.sensors.get(str(group)) if saved else None
+        return one.state.following if one else None
 
 
-def test_each_window_goes_when_the_file_has_seen_what_its_successor_needs(tmp_path: Path) -> None:
-    bank, saves = started(tmp_path)
-    written = 0
-    for window in bank.watch(windows()):
-        # The bank is ahead of the windows, as it is of those in a queue.
-        if saves.are_due([window]):
-            saves.begin()()
-            written += 1
-        assert seen_on_disk(tmp_path, window) >= window.first + 2001
-    assert 2 <= written <= 1 + len(windows()) / 10
+def of_station(window: Window, code: str) -> Window:
+    return replace(window, group=replace(window.group, station=code))
 
 
-def test_a_sensor_that_is_new_is_due_at_once_and_others_are_saved_with_it(tmp_path: Path) -> None:
-    bank, saves = started(tmp_path)
-    first, second, *_ = bank.watch(windows())
-    other = bank.watch([replace(second, group=OTHER)])
-    assert saves.are_due([first])
-    saves.begin()()
-    assert not saves.are_due([second])
-    assert saves.are_due(other)
-    saves.begin()()
-    assert seen_on_disk(tmp_path, second) >= second.first + 3001
-    assert not saves.are_due([second, *other])
+async def until_written(run: Run, group: GroupId) -> None:
+    async with asyncio.timeout(10):
+        while run.on_disk(group) is None:  # noqa: ASYNC110 - another thread writes
+            await asyncio.sleep(0.01)
 
 
-def test_what_the_last_run_left_is_gone_on_with_and_is_not_due(tmp_path: Path) -> None:
-    bank, saves = started(tmp_path)
-    last = bank.watch(windows()[:30])[-1]
-    assert saves.are_due([last])
-    saves.begin()()
-    following, resumed = started(tmp_path)
-    assert following.saved == bank.saved
-    assert not resumed.are_due([last])
-    assert not resumed.are_due([replace(last, first=last.first + 10 * RATE_HZ)])
-    assert resumed.are_due([replace(last, first=last.first + 10 * RATE_HZ + 1)])
+def test_window_goes_when_the_disk_has_what_the_next_run_needs_behind_it(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+
+    async def all_windows() -> None:
+        first, *others = windows()
+        await run.pass_on([first])
+        await until_written(run, GROUP)
+        for window in others:
+            await run.pass_on([window])
+            on_disk = run.on_disk()
+            assert on_disk is not None
+            assert on_disk >= window.first + 3001 - 10 * RATE_HZ
+
+    asyncio.run(all_windows())
+    assert 5 < run.disk.written < len(windows()) / 9 + 2
+    assert run.failures == []
 
 
-def test_a_window_that_is_sent_again_is_not_due(tmp_path: Path) -> None:
-    bank, saves = started(tmp_path)
-    told = bank.watch(windows()[:30])
-    assert saves.are_due(told)
-    saves.begin()()
-    assert not saves.are_due([replace(told[0], revision=1)])
+def test_sensors_that_are_new_are_written_soon_and_together(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+
+    async def many() -> None:
+        for number in range(1000):
+            await run.pass_on([of_station(windows()[0], f"S{number}")])
+        await asyncio.sleep(0.3)  # what is written at most as often
+        last = of_station(windows()[1], "S0")
+        await run.pass_on([last])
+        await until_written(run, of_station(last, "S999").group)
+
+    asyncio.run(many())
+    assert run.disk.written < 50
 
 
-def test_a_disk_that_refuses_is_asked_again_ten_seconds_of_data_later(tmp_path: Path) -> None:
-    bank, saves = started(tmp_path / "gone")
-    told = bank.watch(windows())
-    assert saves.are_due(told[:1])
-    with pytest.raises(OSError, match="gone"):
-        saves.begin()()
-    assert not saves.are_due(told[:2])
-    assert saves.are_due(told[:20])
+def test_disk_that_hangs_holds_windows_up_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("umamba_rt.trigger_saves._MOST_HELD_UP_S", HELD_UP_S)
+    run = Run(tmp_path)
+
+    async def through() -> None:
+        await run.pass_on(windows()[:1])
+        await run.saves.save()
+        run.disk.goes.clear()
+        begun_s = time.monotonic()
+        for window in windows()[1:40]:
+            await run.pass_on([window])
+        assert HELD_UP_S <= time.monotonic() - begun_s < 20 * HELD_UP_S
+        hung = run.on_disk()
+        run.disk.goes.set()
+        await run.saves.save()
+        on_disk = run.on_disk()
+        assert on_disk == windows()[39].first + 3001 != hung
+        for window in windows()[40:80]:  # and then they wait for it again
+            await run.pass_on([window])
+            on_disk = run.on_disk()
+            assert on_disk is not None
+            assert on_disk >= window.first + 3001 - 10 * RATE_HZ
+
+    asyncio.run(through())
+    assert run.failures == []
 
 
-def test_where_nothing_triggers_nothing_is_written(tmp_path: Path) -> None:
-    _, saves = started(tmp_path, None)
-    saves.are_due(windows())
-    saves.begin()()
+def test_disk_that_refuses_is_told_of_and_asked_again_ten_seconds_later(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+
+    async def through() -> None:
+        await run.pass_on(windows()[:1])
+        await run.saves.save()
+        run.disk.path = tmp_path / "gone" / "triggers"
+        for window in windows()[1:50]:
+            await run.pass_on([window])
+        with pytest.raises(OSError, match="gone"):
+            await run.saves.save()
+
+    asyncio.run(through())
+    assert 3 <= len(run.failures) <= 5
+
+
+def test_windows_of_a_stranger_time_do_not_wait_and_make_others_neither(tmp_path: Path) -> None:
+    """The bank begins anew where a state is over a minute ahead; so does what is kept."""
+    run = Run(tmp_path)
+
+    async def through() -> None:
+        early, late = windows()[0], windows()[80]
+        await run.pass_on([replace(early, first=early.first + 10**6)])
+        await run.saves.save()
+        assert run.on_disk() == early.first + 10**6 + 3001
+        await run.pass_on([early])
+        await asyncio.sleep(0.3)
+        await run.pass_on(windows()[1:2])
+        await run.pass_on([late])
+        assert run.on_disk() == late.first + 3001
+
+    asyncio.run(through())
+
+
+def test_a_window_that_is_sent_again_waits_for_nothing(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+
+    async def through() -> None:
+        told = await run.pass_on(windows()[:30])
+        await run.saves.save()
+        written = run.disk.written
+        await run.saves.keep_up([replace(told[0], revision=1)])
+        assert run.disk.written == written
+
+    asyncio.run(through())
+
+
+def test_where_nothing_triggers_nothing_waits_and_nothing_is_written(tmp_path: Path) -> None:
+    run = Run(tmp_path, None)
+    run.disk.goes.clear()
+
+    async def through() -> None:
+        begun_s = time.monotonic()
+        for window in windows():
+            await run.pass_on([window])
+        assert time.monotonic() - begun_s < 1
+        await run.saves.save()
+
+    asyncio.run(through())
     assert list(tmp_path.iterdir()) == []
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20, deadline=None
+)
 @given(kills=st.dictionaries(st.integers(1, 70), st.integers(0, 15), max_size=6))
 def test_kills_change_nothing_that_triggers_tell(tmp_path: Path, kills: dict[int, int]) -> None:
     """Killed with some windows sent and some more in the queue."""
     (tmp_path / "triggers").unlink(missing_ok=True)
     undisturbed = TriggerBank(RULES).watch(windows())
-    bank, saves = started(tmp_path)
 
-    def watched(window: Window) -> Window:
-        (told,) = bank.watch([window])
-        if saves.are_due([told]):
-            saves.begin()()
-        return told
+    async def through() -> None:
+        run = Run(tmp_path)
+        await run.pass_on(windows()[:1])
+        await run.saves.save()
+        for number, (window, expected) in enumerate(zip(windows(), undisturbed, strict=True)):
+            if number in kills:
+                for queued in windows()[number : number + kills[number]]:
+                    await run.pass_on([queued])
+                run = Run(tmp_path)
+            (told,) = await run.pass_on([window])
+            assert [one.on for one in told.triggers] == [one.on for one in expected.triggers]
 
-    for number, (window, expected) in enumerate(zip(windows(), undisturbed, strict=True)):
-        if number in kills:
-            for queued in windows()[number : number + kills[number]]:
-                watched(queued)
-            bank, saves = started(tmp_path)
-        assert [one.on for one in watched(window).triggers] == [one.on for one in expected.triggers]
+    asyncio.run(through())

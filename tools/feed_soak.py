@@ -109,7 +109,7 @@ def serve(load: Load, pipe: Connection) -> None:
 
 
 def _send(load: Load, publisher: Any) -> list[tuple[float, float]]:
-    """Send at an even pace; gives seconds and resident memory in MB."""
+    """Send at an even pace; gives seconds and resident memory in MiB."""
     messages = _messages(load.stations)
     batch = round(len(messages) * _BATCH_S)
     begun_s, memory = time.monotonic(), []
@@ -153,6 +153,7 @@ def soak(load: Load) -> dict[str, Any]:
     ours, theirs = CONTEXT.Pipe()
     server = CONTEXT.Process(target=serve, args=(load, theirs))
     server.start()
+    theirs.close()  # where it dies, what waits for it hears of that
     feed, query = ours.recv()
     groups: dict[str, list[tuple[SpawnProcess, Connection]]] = {}
     for kind, processes, count in GROUPS:
@@ -161,6 +162,7 @@ def soak(load: Load) -> dict[str, Any]:
             arguments = (kind, count, feed, query, load.seconds, its)
             process = CONTEXT.Process(target=follow, args=arguments)
             process.start()
+            its.close()
             groups.setdefault(kind, []).append((process, mine))
     time.sleep(_IMPORT_S)
     ours.send("go")
@@ -196,7 +198,7 @@ def _figures(
     half = memory[len(memory) // 2 :]
     return {
         "messages": total,
-        "memory_mb": {"first": memory[0][1], "half": half[0][1], "last": half[-1][1]},
+        "memory_mib": {"first": memory[0][1], "half": half[0][1], "last": half[-1][1]},
         "queries": counts,
         **{
             kind: {

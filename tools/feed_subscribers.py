@@ -82,7 +82,9 @@ def subscribe(feed: str, query: str, slow_s: float) -> dict[str, Any]:
             if late or (total is not None and tally.lost(total) == 0):
                 break
         names = ("recovered", "missed", "unanswered")
-        return tally.result(total or 0, **{name: getattr(messages, name) for name in names})
+        if total is None:
+            raise RuntimeError("the feed's end was not heard")
+        return tally.result(total, **{name: getattr(messages, name) for name in names})
 
 
 def follow(kind: str, count: int, feed: str, query: str, lasts_s: float, pipe: Connection) -> None:

@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import zmq
 
-from tools.processes import free_port, resident_bytes
+from tools.processes import free_ports, resident_bytes
 from tools.query_mutations import garbage, mutate, sound, too_long
 from umamba_rt.cli import Parser
 from umamba_rt.query import QueryClient
@@ -155,7 +155,7 @@ def _check(report: Report, status: int, log: str) -> None:
 
 @contextmanager
 def _daemon(folder: Path) -> Iterator[Target]:
-    ports = [free_port() for _ in range(3)]
+    ports = free_ports(3)
     config, log = folder / "daemon.toml", folder / "daemon.log"
     text = _CONFIG.format(nobody=ports[0], feed=ports[1], query=ports[2], folder=folder)
     config.write_text(text, encoding="utf-8")

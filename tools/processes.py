@@ -39,7 +39,7 @@ class Running:
         Raises:
             SystemExit: it has.
         """
-        _require_life(self.process, self.log)
+        _require_life(self.process)
 
     @property
     def engine(self) -> str:
@@ -70,15 +70,24 @@ def running(scratch: Path, config: str, **environment: str) -> Iterator[Running]
             stderr=sink,
         )
         try:
-            while not _says_ready(notified):
-                _require_life(process, log)
-                if time.monotonic() - began_s > _READY_S:
-                    raise SystemExit(f"the daemon was not ready after {_READY_S:g} s")
+            _wait_for_ready(process, notified, began_s + _READY_S)
             yield Running(process, round(time.monotonic() - began_s, 2), log)
             _end(process)
+        except SystemExit:
+            print(log.read_text(encoding="utf-8")[-4000:], file=sys.stderr)
+            raise
         finally:
             process.kill()
             process.wait()
+
+
+def _wait_for_ready(
+    process: subprocess.Popen[bytes], notified: socket.socket, ends_s: float
+) -> None:
+    while not _says_ready(notified):
+        _require_life(process)
+        if time.monotonic() > ends_s:
+            raise SystemExit(f"the daemon was not ready after {_READY_S:g} s")
 
 
 def _says_ready(notified: socket.socket) -> bool:
@@ -88,9 +97,8 @@ def _says_ready(notified: socket.socket) -> bool:
         return False
 
 
-def _require_life(process: subprocess.Popen[bytes], log: Path) -> None:
+def _require_life(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is not None:
-        print(log.read_text(encoding="utf-8")[-4000:], file=sys.stderr)
         raise SystemExit(f"the daemon ended with {process.returncode}")
 
 
@@ -125,3 +133,11 @@ def free_port() -> int:
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
+
+
+def free_ports(count: int) -> list[int]:
+    """So many different ones."""
+    found: set[int] = set()
+    while len(found) < count:
+        found.add(free_port())
+    return list(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 import time
@@ -17,17 +18,27 @@ from tools.soak_processes import Process
 MAX_SLOPE_MB_PER_H = 1.0
 MAX_MORE_DESCRIPTORS = 2
 _SAMPLE_S = 1.0
+_SIZES = re.compile(r"^(VmRSS|RssAnon):\s+(\d+) kB$", re.MULTILINE)
 # Of a shorter life no slope is told.
 _LEAST_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One look at a process: when, s; which; its resident memory, MB; its descriptors."""
+    """One look at a process.
+
+    Attributes:
+        time_s: when.
+        pid: which.
+        rss_mb: its resident memory, MiB.
+        own_mb: what of it is in no file, MiB: libraries come in page by page as they are used.
+        descriptors: files that it has open.
+    """
 
     time_s: float
     pid: int
     rss_mb: float
+    own_mb: float
     descriptors: int
 
 
@@ -49,10 +60,10 @@ class Meter(threading.Thread):
                 descriptors = len(list(Path(f"/proc/{pid}/fd").iterdir()))
             except OSError:
                 continue  # between two of its lives
-            rss = [line for line in status.splitlines() if line.startswith("VmRSS:")]
-            if rss:
-                rss_mb = int(rss[0].split()[1]) / 1024
-                self.samples.append(Sample(time.monotonic(), pid, rss_mb, descriptors))
+            mb = {name: int(kb) / 1024 for name, kb in _SIZES.findall(status)}
+            if mb:  # not of one that is dead
+                sizes = mb["VmRSS"], mb["RssAnon"]
+                self.samples.append(Sample(time.monotonic(), pid, *sizes, descriptors))
 
     def end(self) -> None:
         """Stop."""
@@ -79,19 +90,27 @@ class Meter(threading.Thread):
         life = self.longest_life()
         length_s = life[-1].time_s - life[0].time_s if life else 0.0
         if length_s < _LEAST_S:
-            names = ("life_s", "rss_mb", "rss_slope_mb_per_archive_h", "descriptors")
-            return dict.fromkeys(names)
+            names = ("life_s", "rss_mb", "rss_own_mb", "descriptors")
+            return dict.fromkeys(
+                (*names, "rss_slope_mb_per_archive_h", "own_slope_mb_per_archive_h")
+            )
         hours = [(one.time_s - life[0].time_s) * speed / 3600 for one in life]
-        slope = float(np.polyfit(hours, [one.rss_mb for one in life], 1)[0])
+        rss, own = [one.rss_mb for one in life], [one.own_mb for one in life]
         middle = len(life) // 2
         return {
             "life_s": round(length_s),
-            "rss_mb": [round(f(one.rss_mb for one in life), 1) for f in (min, max)],
-            "rss_slope_mb_per_archive_h": round(slope, 3),
+            "rss_mb": [round(f(rss), 1) for f in (min, max)],
+            "rss_own_mb": [round(f(own), 1) for f in (min, max)],
+            "rss_slope_mb_per_archive_h": _slope(hours, rss),
+            "own_slope_mb_per_archive_h": _slope(hours, own),
             "descriptors": [
                 max(one.descriptors for one in half) for half in (life[:middle], life[middle:])
             ],
         }
+
+
+def _slope(hours: list[float], sizes: list[float]) -> float:
+    return round(float(np.polyfit(hours, sizes, 1)[0]), 3)
 
 
 def is_flat(figures: dict[str, object]) -> bool:

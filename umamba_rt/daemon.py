@@ -62,6 +62,7 @@ class Daemon:
         Raises:
             UnavailableError: see ``Parts``.
         """
+        give_back()  # before there are threads that may load a library meanwhile
         self._watchdog = Watchdog(feeding_interval_s(os.environ))
         self._deaths = Deaths()
         self._parts = Parts(
@@ -100,9 +101,8 @@ class Daemon:
             self._loop.add_signal_handler(number, self._stop.set)
         self._loop.add_signal_handler(signal.SIGHUP, self._asked_to_reload.set)
         favour_latency()
-        give_back()
-        if parts.events:
-            parts.events.begin(parts.resume.rejoin_s if parts.resume else 0.0)
+        if parts.events and parts.resume:
+            parts.events.begin(parts.resume.rejoin_s, parts.resume.oldest_ns)
         parts.worker.start()
         services = [self._reads.run, self._beat, self._turn, self._reload, *parts.services]
         tasks = [asyncio.ensure_future(service()) for service in services]

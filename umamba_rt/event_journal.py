@@ -68,6 +68,13 @@ class EventJournal:
         return list(self._on_its_way)
 
     @property
+    def latest_ns(self) -> int:
+        """End of the latest window that a run left, ns since 1970 UTC; 0 where none did."""
+        saved, read = self.held
+        ends = [reading.end_ns for reading in (*read, *self._on_its_way)]
+        return max(0, saved.foremost_ns, *ends)
+
+    @property
     def outlives(self) -> bool:
         """Whether it is there for the next run."""
         return self._file is not None

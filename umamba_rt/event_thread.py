@@ -13,7 +13,6 @@ from typing import TypeAlias
 import structlog
 
 from umamba_rt.config.events import EventsConfig
-from umamba_rt.core.event_state import SavedEvents
 from umamba_rt.core.inventory import Inventory
 from umamba_rt.core.station_event import Reading
 from umamba_rt.event_journal import EventJournal
@@ -60,7 +59,6 @@ class EventThread:
         self._process, self._model, self._journal, self._live = process, model, journal, live
         self._waiting: queue.Queue[Unread | None] = queue.Queue(_MOST_WAITING)
         self._left = journal.untold
-        self._has_past = bool(self._left) or journal.held != (SavedEvents(), [])
         self._pause_s, self._ends = 0.0, threading.Event()
         self._send: Callable[[EventMessage], object] | None = None
         self._thread = threading.Thread(target=self._run, name="umamba-events", daemon=True)
@@ -97,13 +95,14 @@ class EventThread:
 
         return send_and_note
 
-    def begin(self, pause_s: float) -> None:
-        """Tell what an earlier run left, if it left anything: stations may be silent.
+    def begin(self, pause_s: float, oldest_ns: int) -> None:
+        """Tell what an earlier run left: stations may be silent.
 
         Args:
             pause_s: until its subscribers have come back.
+            oldest_ns: what ended before that waits for an estimate, which closes what it left open.
         """
-        if self._has_past:
+        if self._journal.latest_ns > oldest_ns:
             self._pause_s = pause_s
             self._start()
 

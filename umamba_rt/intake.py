@@ -151,5 +151,8 @@ class Intake:
                         await self._room.in_queue(self._queue)
                     self._queue.put(Task(windows.popleft(), arrived_ns))
         except asyncio.CancelledError:
+            if self._live:
+                while windows:
+                    self._queue.put(Task(windows.popleft(), arrived_ns))
             self._figures.left_at_end += len(windows)
             raise

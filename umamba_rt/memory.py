@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import mmap
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,10 +18,7 @@ def give_back() -> None:
     """Have the system take back what is free, and what is in a file, too.
 
     Making the models' graphs leaves 7 MB of the heap, and compiling their kernels most of LLVM's
-    code. To be called once that is done.
-
-    Raises:
-        OSError: see ``let_go_of_files``.
+    code. To be called once that is done, and where no other thread may load a library.
     """
     trim_heap()
     let_go_of_files()
@@ -41,22 +37,19 @@ def let_go_of_files() -> int:
     """Unmap the pages of libraries that are as in their file; gives how many bytes these were.
 
     What is used again comes again from the kernel's cache of the file, 64 kB in a microsecond or
-    two. Does nothing where there is no /proc/self/smaps.
-
-    Raises:
-        OSError: the system refuses.
+    two. What the system keeps, as it does locked memory, stays. Does nothing where there is no
+    /proc/self/smaps.
 
     Source: proc_pid_smaps(5); madvise(2), MADV_DONTNEED.
     """
     if not _SMAPS.exists():
         return 0
-    libc = ctypes.CDLL(None, use_errno=True)
+    libc = ctypes.CDLL(None)
     libc.madvise.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
     total = 0
     for begin, end, resident in list(_unchanged(_SMAPS.read_text(encoding="utf-8"))):
-        if libc.madvise(begin, end - begin, mmap.MADV_DONTNEED) != 0:
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), "madvise")
-        total += resident
+        if libc.madvise(begin, end - begin, mmap.MADV_DONTNEED) == 0:
+            total += resident
     return total
 
 
@@ -70,5 +63,6 @@ def _unchanged(smaps: str) -> Iterator[tuple[int, int, int]]:
         kb = {
             name: int(size) for name, size in re.findall(r"^(\w+): +(\d+) kB$", block, re.MULTILINE)
         }
-        if match and kb["Rss"] and not kb["Anonymous"] and not kb["Swap"]:
+        # Where the kernel does not say that there are none, there may be some.
+        if match and kb.get("Rss") and kb.get("Anonymous") == 0 and not kb.get("Swap"):
             yield int(match[1], 16), int(match[2], 16), kb["Rss"] * _KB

@@ -32,8 +32,6 @@ from umamba_rt.wire.message import Magnitude
 _MARGIN_NS = 5 * NS_PER_S
 _WARN_EVERY_S = 60.0
 _LAST_ECHO_S = 0.5
-# That a disk may hold up windows which are far ahead of what it has.
-_MOST_HELD_UP_S = 1.0
 
 
 class Resume:
@@ -41,7 +39,7 @@ class Resume:
 
     The positions and the ledger are saved once an interval and at the end. The order makes a power
     cut harmless: what the positions take for sent is on the disk first. Disks that are slow hold
-    up a thread of its own, and for a second windows that are far ahead of the triggers' state.
+    up threads of their own, and for a second windows that are far ahead of the triggers' state.
 
     Attributes:
         failures: saves that failed.
@@ -94,7 +92,13 @@ class Resume:
         """
         self._delivery = Delivery(publisher, self._ledger, models)
         self._readers, self._pipeline = readers, pipeline
-        self._triggers = TriggerSaves(self._trigger_file, pipeline.triggers)
+        rules = self._config.pipeline.rules
+        self._triggers = TriggerSaves(
+            self._trigger_file,
+            pipeline.triggers,
+            overlap=max(0, rules.length - rules.hop),
+            on_failure=self._failed,
+        )
         decided = self._delivery.decided()
         for group, first in decided.items():
             pipeline.resume_after(group, first)
@@ -115,6 +119,13 @@ class Resume:
         self._departures.start()
         return self._delivery.send_magnitude
 
+    @property
+    def oldest_ns(self) -> int:
+        """Before that, live, nobody goes on with what the last run left, ns since 1970 UTC."""
+        if self._config.run.mode != "live":
+            return 0
+        return self._now_ns() - round(self._config.state.max_age_s * NS_PER_S)
+
     def adopt(self, config: Config) -> list[ServerPositions]:
         """Go by another configuration; gives the positions of its servers' streams, all empty."""
         self._config = config
@@ -125,15 +136,8 @@ class Resume:
         self._delivery.hand(windows)
 
     async def keep_up(self, windows: Sequence[Window]) -> None:
-        """Wait until windows that the triggers have seen may go: a kill then changes no onset."""
-        if self._triggers.are_due(windows):
-            try:
-                async with asyncio.timeout(_MOST_HELD_UP_S):
-                    await self._save_triggers()
-            except TimeoutError:
-                pass
-            except OSError as error:
-                self._failed(error)
+        """Wait until these may go; see ``TriggerSaves``."""
+        await self._triggers.keep_up(windows)
 
     def received(self, reader: SeedLinkReader, packet: Packet, segment: Segment | None) -> None:
         """Note a packet and what it held."""
@@ -158,7 +162,7 @@ class Resume:
             snapshots.append((reader.positions, reader.positions.snapshot()))
         try:
             await loop.run_in_executor(self._disk, self._ledger.sync)
-            await self._save_triggers()
+            await self._triggers.save()
             for positions, snapshot in snapshots:
                 await loop.run_in_executor(self._disk, positions.save, snapshot)
         except OSError as error:
@@ -171,14 +175,10 @@ class Resume:
             await asyncio.sleep(0.01)
         self._departures.stop()
         await self.save()
+        self._triggers.close()
         self._disk.shutdown()
         self._ledger.close()
         self._directory.close()
-
-    async def _save_triggers(self) -> None:
-        # Nothing is awaited in between: what the disk gets last is the latest.
-        write = self._triggers.begin()
-        await asyncio.get_running_loop().run_in_executor(self._disk, write)
 
     def _now_ns(self) -> int:
         """Now, or when the last run saved: a clock behind that is wrong, and not what was saved."""

@@ -2,55 +2,126 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
-from functools import partial
+from concurrent.futures import ThreadPoolExecutor
 
 from umamba_rt.core.timebase import RATE_HZ
-from umamba_rt.core.trigger_bank import TriggerBank
+from umamba_rt.core.trigger_bank import MOST_AHEAD, SavedTriggers, TriggerBank
 from umamba_rt.core.window import Window
 from umamba_rt.io.trigger_file import TriggerFile
 
-# The first window of the next run holds 30 s behind the last one that was sent; what its trigger
-# has not seen must lie within. Twice this, as windows go on while the disk takes a state.
-_MOST_AHEAD = 10 * RATE_HZ
+# By how much windows may be ahead of what is on disk, and then wait for it.
+_MOST_BEHIND = 10 * RATE_HZ
+# That a disk may hold up windows; behind one that takes longer they go all the same.
+_MOST_HELD_UP_S = 1.0
+# Between two writes for sensors that are new: a thousand may come within seconds.
+_BETWEEN_S = 0.25
 
 
 class TriggerSaves:
     """What the last run left of the triggers, and what this one leaves.
 
-    Where data come as fast as they can, a second holds minutes of them: a state that is a second
-    old would then be of no use to a run that takes the place of a killed one.
+    The next run's triggers pass over what they have seen of its first windows, which hold some
+    seconds behind the last one that was sent; so what is on disk must have seen as much. A second
+    may hold minutes of data where a backlog is caught up with: windows then wait for the disk.
+
+    For the event loop's thread; a thread of its own writes.
     """
 
-    def __init__(self, file: TriggerFile, bank: TriggerBank) -> None:
-        """Have the triggers go on from where the last run's were; see ``TriggerBank.resume``."""
-        self._file, self._bank = file, bank
-        left = file.load()
-        bank.resume(left)
-        self._reached = {
-            name: one.state.following or 0 for name, one in (left.sensors if left else {}).items()
-        }
-        self._saved = dict(self._reached)
+    def __init__(
+        self,
+        file: TriggerFile,
+        bank: TriggerBank,
+        *,
+        overlap: int,
+        on_failure: Callable[[OSError], object],
+    ) -> None:
+        """Have the triggers go on from where the last run's were; see ``TriggerBank.resume``.
 
-    def are_due(self, windows: Sequence[Window]) -> bool:
-        """Whether these, which the triggers have seen, are too far ahead of what was saved."""
-        due = False
-        for window in windows:
-            name = str(window.group)
-            reached = max(self._reached.get(name, 0), window.first + window.samples.shape[1])
-            self._reached[name] = reached
-            due |= reached > self._saved.get(name, 0) + _MOST_AHEAD
-        return due
-
-    def begin(self) -> Callable[[], None]:
-        """Take the triggers as they are; gives what writes them, for another thread.
-
-        That raises OSError where the file cannot be written; the next one is due as if it had been.
+        Args:
+            file: theirs.
+            bank: these triggers, still without data.
+            overlap: samples that two windows share, one behind the other.
+            on_failure: told why a write failed that windows waited for.
         """
-        self._saved = dict(self._reached)
-        saved = self._bank.saved
-        return partial(self._file.save, saved) if saved is not None else _nothing
+        self._file, self._bank, self._on_failure = file, bank, on_failure
+        self._most_behind = min(_MOST_BEHIND, overlap // 2)
+        bank.resume(file.load())
+        self._written = bank.reached
+        self._disk = ThreadPoolExecutor(1, thread_name_prefix="umamba-triggers")
+        self._writing: asyncio.Future[OSError | None] | None = None
+        self._begun_s = float("-inf")
+        self._hangs = self._has_new = False
+
+    async def keep_up(self, windows: Sequence[Window]) -> None:
+        """Wait until windows that the triggers have seen may go: a kill then changes no onset."""
+        loop = asyncio.get_running_loop()
+        ends_s = loop.time() + _MOST_HELD_UP_S
+        while self._is_behind(windows) and not self._hangs:
+            writing = self._writing or self._begin()
+            done, _ = await asyncio.wait({writing}, timeout=max(0.0, ends_s - loop.time()))
+            self._hangs = not done
+            if done and (error := writing.result()):
+                self._on_failure(error)
+        self._look_for_new(windows)
+        if self._has_new and not self._writing and loop.time() - self._begun_s > _BETWEEN_S:
+            self._begin()
+
+    async def save(self) -> None:
+        """Write where the triggers are.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        if self._writing:
+            await asyncio.wait({self._writing})
+        writing = self._writing or self._begin()
+        await asyncio.wait({writing})
+        if error := writing.result():
+            raise error
+
+    def close(self) -> None:
+        """Wait for what is being written."""
+        self._disk.shutdown()
+
+    def _is_behind(self, windows: Sequence[Window]) -> bool:
+        for window in windows:
+            seen = self._written.get(window.group)
+            if seen is None or window.revision:  # that went out before
+                continue
+            if seen + self._most_behind < _stop(window):
+                return True
+        return False
+
+    def _look_for_new(self, windows: Sequence[Window]) -> None:
+        """Have sensors written soon of which nothing is on disk, or a state of the future."""
+        for window in windows:
+            stop = _stop(window)
+            seen = self._written.get(window.group, stop + MOST_AHEAD + 1)
+            if self._bank.is_on and seen is not None and seen > stop + MOST_AHEAD:
+                self._written[window.group], self._has_new = stop, True
+
+    def _begin(self) -> asyncio.Future[OSError | None]:
+        """Write the triggers as they are; what cannot be written counts as written for 10 s."""
+        loop = asyncio.get_running_loop()
+        self._begun_s, self._has_new, reached = loop.time(), False, self._bank.reached
+        self._writing = loop.run_in_executor(self._disk, self._write, self._bank.saved)
+
+        def note(_: object) -> None:
+            self._written, self._writing, self._hangs = reached, None, False
+
+        self._writing.add_done_callback(note)
+        return self._writing
+
+    def _write(self, saved: SavedTriggers | None) -> OSError | None:
+        try:
+            if saved is not None:
+                self._file.save(saved)
+        except OSError as error:
+            return error
+        return None
 
 
-def _nothing() -> None:
-    """Nothing triggers."""
+def _stop(window: Window) -> int:
+    return window.first + int(window.samples.shape[1])

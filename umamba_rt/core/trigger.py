@@ -45,6 +45,11 @@ class Trigger:
         return self._following is not None and self._following > index
 
     @property
+    def following(self) -> int | None:
+        """Index of the sample that it expects next; None where it begins anew."""
+        return self._following
+
+    @property
     def state(self) -> TriggerState:
         """Where it is now."""
         return TriggerState(self._following, self._is_on, tuple(self._spans), self._average.state)

@@ -14,7 +14,7 @@ from umamba_rt.core.window import Window
 
 # An earlier run's trigger may have seen windows that were on their way when it was killed; one
 # that is a minute ahead has a time that was never right.
-_MOST_AHEAD = 60 * RATE_HZ
+MOST_AHEAD = 60 * RATE_HZ
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,16 @@ class TriggerBank:
         self._rules = rules
         self._scan_hop = scan_hop
         self._triggers: dict[GroupId, tuple[TriggerRules, Trigger]] = {}
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything triggers."""
+        return self._rules is not None
+
+    @property
+    def reached(self) -> dict[GroupId, int | None]:
+        """The sample that each sensor's trigger expects next; None where it begins anew."""
+        return {group: trigger.following for group, (_, trigger) in self._triggers.items()}
 
     @property
     def saved(self) -> SavedTriggers | None:
@@ -102,7 +112,7 @@ class TriggerBank:
         known = self._triggers.get(window.group)
         if window.revision:  # the samples of its time are past
             return _flagged(window, known[1].within(window.first, stop) if known else ())
-        if known is None or known[1].is_ahead(stop + _MOST_AHEAD):
+        if known is None or known[1].is_ahead(stop + MOST_AHEAD):
             rules = replace(base, average=base.average.at(window.quality.native_rate_hz))
             known = self._triggers[window.group] = rules, Trigger(rules)
         rules, trigger = known

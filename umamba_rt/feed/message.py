@@ -28,7 +28,7 @@ class FeedMessage:
         """The body's bytes as they came; encoded anew where it came from the history."""
         if self._came:
             return self._came
-        return json.dumps(self.body, separators=(",", ":"), ensure_ascii=False).encode()
+        return json.dumps(self.body, separators=(",", ":")).encode()
 
     @property
     def kind(self) -> str:

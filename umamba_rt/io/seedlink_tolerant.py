@@ -56,6 +56,7 @@ class TolerantSeedLink(AsyncSeedLink):
     def _init_transport(self) -> None:
         super()._init_transport()
         self.rejected: list[str] = []
+        self._line_end = b""
         self.make_ssl_context: Callable[[], ssl.SSLContext] | None = None
 
     def log_in(self, auth: tuple[str, str] | str | None) -> None:
@@ -92,6 +93,7 @@ class TolerantSeedLink(AsyncSeedLink):
         return nullcontext()
 
     async def _connect_socket(self) -> None:
+        self._line_end = b""
         async with asyncio.timeout(self._timeout):
             await super()._connect_socket()
 
@@ -125,14 +127,17 @@ class TolerantSeedLink(AsyncSeedLink):
     async def _read_line(self) -> str:
         """As the parent, which hangs up at what is not ASCII, as in an observatory's name.
 
-        And which waits for CR LF where a server ends its lines with LF alone.
+        And which waits for CR LF where a server ends its lines with LF alone: the first one shows.
         """
         while True:
-            end = self._recv_buf.find(b"\n", self._recv_start, self._recv_end)
+            end = self._recv_buf.find(self._line_end or b"\n", self._recv_start, self._recv_end)
             if end >= 0:
                 line = bytes(self._recv_buf[self._recv_start : end])
-                self._recv_start = end + 1
-                return line.removesuffix(b"\r").decode("ascii", "replace")
+                if not self._line_end:
+                    self._line_end = b"\r\n" if line.endswith(b"\r") else b"\n"
+                    continue
+                self._recv_start = end + len(self._line_end)
+                return line.decode("ascii", "replace")
             available = self._recv_end - self._recv_start
             if available >= MAX_LINE_LEN:
                 await self.close()
