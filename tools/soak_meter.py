@@ -12,12 +12,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
+from scipy.stats import theilslopes
 
 from tools.soak_processes import Process
 
 MAX_SLOPE_MB_PER_H = 1.0
 MAX_MORE_DESCRIPTORS = 2
 _SAMPLE_S = 1.0
+_FLOOR_SAMPLES, _FLOOR_PERCENT = 120, 20
 _SIZES = re.compile(r"^(VmRSS|RssAnon):\s+(\d+) kB$", re.MULTILINE)
 # Of a shorter life no slope is told.
 _LEAST_S = 300.0
@@ -110,7 +112,14 @@ class Meter(threading.Thread):
 
 
 def _slope(hours: list[float], sizes: list[float]) -> float:
-    return round(float(np.polyfit(hours, sizes, 1)[0]), 3)
+    """Of what most of each two minutes is above: what a backlog holds for a while is no leak.
+
+    By Theil and Sen, who are not led by a part that differs.
+    """
+    chunks = np.array_split(np.arange(len(sizes)), max(2, len(sizes) // _FLOOR_SAMPLES))
+    floors = [float(np.percentile(np.take(sizes, chunk), _FLOOR_PERCENT)) for chunk in chunks]
+    middles = [float(np.mean(np.take(hours, chunk))) for chunk in chunks]
+    return round(float(theilslopes(floors, middles).slope), 3)
 
 
 def is_flat(figures: dict[str, object]) -> bool:
