@@ -25,7 +25,7 @@ from umamba_rt.wire.record import ReplayRecord, pack_segment
 
 ONSETS_S = {"A": 33.5, "B": 34.2, "C": 35.9}
 SECONDS = 80
-SPEED = "30"  # a second holds half a minute of data: what is saved must not be a second old
+SPEED = "10"  # and a backlog as fast as it can: what is saved must not be a second old
 NETWORK_ID = "20200913T122713-XX_A"
 Name = tuple[str, int]
 ENVELOPE = ("session", "seq", "topic_seq", "sent_at")
@@ -140,7 +140,8 @@ def test_killed_while_events_are_open_they_go_on_and_close_as_if_it_had_not_been
     for event_id in last:
         revisions = [one["revision"] for one in found if one["event_id"] == event_id]
         assert revisions == sorted(revisions)
-    # A kill takes along what is on its way; otherwise no revision is missing.
+    # A kill takes along what is on its way, some windows' messages; else no revision is missing.
+    assert len({name_of(one) for one in found}) >= len(wanted) / 3
     sessions = list(dict.fromkeys(message.session for message in messages))
     assert len(sessions) == len(stops) + 1
     longest = 0
