@@ -4,8 +4,8 @@
 An archive's waveforms stand for many stations, one pass behind the other with later times. Four
 phases, each a module ``soak_*.py``, whose figures and verdicts are the report:
 
-- ``faults``: daemon and server are killed, the daemon is stopped, its disk is full, a subscriber
-  reads nothing, all at random moments; each window is compared with an undisturbed run's.
+- ``faults``: daemon and server are killed, the daemon is stopped, its disk is full, all at random
+  moments, and a subscriber cannot keep up; each window is compared with an undisturbed run's.
 - ``clock``: a live daemon whose clock is set an hour ahead and back.
 - ``overload``: a live daemon that is sent three times what its engine can do.
 - ``rest``: idle processor time, start, memory with 13 stations.

@@ -5,19 +5,16 @@ from __future__ import annotations
 import random
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import zmq
-
 from tools.soak_archive import Slice
 from tools.soak_disk import mounted, why_not
 from tools.soak_meter import Meter, is_flat
 from tools.soak_scene import Scene, Setting
+from tools.soak_slow import SlowSubscriber
 from tools.soak_trial import Step, Trial
 from tools.soak_windows import Expected, Tally, direct
 
@@ -28,6 +25,8 @@ MAX_RECOVERY_S = 20.0
 _KILLS_UNTIL = 0.4
 # The last fault comes in time for its consequences.
 _FAULTS_UNTIL = 0.85
+# Of the messages, what a slow subscriber takes.
+_SLOW_PART = 0.25
 # A history of the default 50,000 messages fills for minutes, which would pass for a leak.
 _MORE = "[history]\nmemory_messages = 2000\ndisk_mb = 1\n"
 
@@ -70,19 +69,22 @@ def soak(folder: Path, records: Slice, load: Load, rng: random.Random) -> dict[s
     archive = folder / "archive.mseed"
     records.write(archive, load.stations, load.minutes * 60 * load.speed)
     query = f"ipc://{folder}/query"
-    setting = Setting((str(archive),), f"{load.speed:g}", query=query, more=_MORE)
+    slow_feed = f"ipc://{folder}/slow"
+    setting = Setting((str(archive),), f"{load.speed:g}", query=query, slow=slow_feed, more=_MORE)
     (folder / "scene").mkdir()
     with mounted(folder / "disk") as disk:
         scene = Scene(folder / "scene", setting, disk=disk)
         plan = _plan(load, rng, with_disk=disk is not None)
         tally, meter = Tally(expected), Meter(scene.daemon)
         trial = Trial(scene, tally, plan)
+        slow = SlowSubscriber(slow_feed, load.stations * load.speed * _SLOW_PART)
         began_s = time.monotonic()
         try:
-            with _subscriber_that_reads_nothing(scene.address):
-                meter.start()
-                trial.run()
-                meter.end()
+            slow.start()
+            meter.start()
+            trial.run()
+            meter.end()
+            slow.end()
         finally:
             scene.close()
         report: dict[str, object] = {
@@ -96,6 +98,7 @@ def soak(folder: Path, records: Slice, load: Load, rng: random.Random) -> dict[s
             "state_saves_failed_while_full": trial.full_failures,
             "state_not_saved_logged": len(scene.logged("state_not_saved")),
             "saved_again_s": trial.recoveries_s,
+            "slow_subscriber": {"received": slow.received, "missed": slow.missed},
             "no_full_disk": None if disk else why_not() or "no file system can be mounted here",
             **meter.figures(load.speed),
         }
@@ -142,18 +145,3 @@ def _plan(load: Load, rng: random.Random, *, with_disk: bool) -> list[Step]:
         plan += [Step(step, load.hold_s) for step in others]
         before_s = max(before_s, moment_s) + load.hold_s * len(others)
     return plan
-
-
-@contextmanager
-def _subscriber_that_reads_nothing(address: str) -> Iterator[None]:
-    context = zmq.Context()
-    slow = context.socket(zmq.SUB)
-    slow.set(zmq.RCVHWM, 1)
-    slow.set(zmq.RCVBUF, 4096)
-    slow.set(zmq.SUBSCRIBE, b"")
-    slow.connect(address)
-    try:
-        yield
-    finally:
-        slow.close(0)
-        context.term()

@@ -20,6 +20,7 @@ from umamba_rt.feed import Subscriber
 TOOLS = Path(__file__).parent
 # Where overload is not the subject: a machine that is busy otherwise costs no window.
 PATIENT = "[model]\nmax_queue_s = 60.0\n"
+_SLOW = '[[publisher]]\naddress = "{}"\nhigh_water_mark = 1000\n'
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Setting:
         v1: whether V1 runs alongside.
         heartbeat_s: pause between two heartbeats, s.
         query: address of its query endpoint, without which it keeps no history; empty: none.
+        slow: address of a second feed, of a small high-water mark; empty: none.
         more: further sections of its configuration.
         environment: set for the daemon besides ours.
     """
@@ -47,6 +49,7 @@ class Setting:
     v1: bool = False
     heartbeat_s: float = 0.5
     query: str = ""
+    slow: str = ""
     more: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -78,10 +81,10 @@ enabled = {str(self.v1).lower()}
 address = "{self.query}"
 [metrics]
 address = ""
-[publisher]
+[[publisher]]
 address = "{feed}"
 high_water_mark = 100000
-{self.more}"""
+{_SLOW.format(self.slow) if self.slow else ""}{self.more}"""
 
 
 class Scene:

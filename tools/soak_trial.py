@@ -61,7 +61,8 @@ class Trial:
             from when a server listened that had been killed, too; those that were killed before
             that, or had no window left to send, have none.
         full_failures: saves that failed while the disk was full, as the heartbeat counts them.
-        recoveries_s: from the room given back to the next save, s.
+        recoveries_s: from the room given back to the next save, s, or from when a server listened
+            that had been killed: without data nothing is to be saved.
         beat: the latest heartbeat.
     """
 
@@ -162,7 +163,7 @@ class Trial:
         if disk.is_full:
             disk.fill()
         elif self._freed_s is not None and disk.is_written_again():
-            self.recoveries_s.append(round(now_s - self._freed_s, 2))
+            self.recoveries_s.append(round(now_s - max(self._freed_s, self._served_s), 2))
             self._freed_s = None
 
     def _carry_out(self, step: Step) -> None:

@@ -15,6 +15,7 @@ from umamba_rt.core.inventory import EMPTY, Inventory
 from umamba_rt.daemon import Daemon
 from umamba_rt.engines import make_engines
 from umamba_rt.io.log import configure_logging
+from umamba_rt.memory import keep_heap_together
 from umamba_rt.reload import Sources
 
 
@@ -27,6 +28,7 @@ def run(path: Path) -> int:
     Raises:
         UmambaRtError: it cannot start.
     """
+    keep_heap_together()
     config = load_runnable(path)
     configure_logging(config.run.log_format, config.run.log_level)
     inventory = load_inventory(config)
