@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.queued import task
+from umamba_rt import window_queue
 from umamba_rt.core.timebase import NS_PER_S
 from umamba_rt.window_queue import Task, WindowQueue
 
@@ -121,6 +122,35 @@ def test_overload_does_not_make_estimates_older_and_older() -> None:
             oldest_s = max(oldest_s, (start_ns + second * 10**9 - one.arrived_ns) / 1e9)
     assert oldest_s <= 4
     assert queue.dropped > 800
+
+
+def test_queue_that_nothing_is_taken_from_stands_still_though_its_windows_stay_young(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock_ns = [0]
+    monkeypatch.setattr(window_queue, "now_ns", lambda: clock_ns[0])
+
+    def fill(seconds: int) -> None:
+        for _ in range(seconds):
+            clock_ns[0] += NS_PER_S
+            for station in "ab":
+                queue.put(Task(task(station, clock_ns[0] // NS_PER_S, 2).window, clock_ns[0]))
+
+    queue = WindowQueue(size=4, max_age_s=2.0)
+    clock_ns[0] += 100 * NS_PER_S
+    assert queue.still_s == 0
+    fill(61)
+    assert queue.oldest_wait_s == 1
+    assert queue.still_s == 60
+    queue.take(1, 0)
+    assert queue.still_s == 0
+    fill(1)
+    assert queue.still_s == 1
+    queue.take(9, 0)
+    clock_ns[0] += 100 * NS_PER_S
+    assert queue.still_s == 0
+    fill(1)
+    assert queue.still_s == 0  # since the first of them came
 
 
 def revised(one: Task) -> Task:

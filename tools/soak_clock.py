@@ -79,7 +79,7 @@ def library() -> Path | None:
 
 
 def soak(folder: Path, records: Slice, load: Load) -> dict[str, object]:
-    """Run it; the figures, and ``good``, or ``skipped`` and why.
+    """Run it; the figures, and ``good``, or ``skipped`` and why: not good.
 
     Args:
         folder: empty; for everything that is written.
@@ -88,7 +88,7 @@ def soak(folder: Path, records: Slice, load: Load) -> dict[str, object]:
     """
     faketime = library()
     if faketime is None:
-        return {"skipped": "libfaketime is not installed (apt-get install faketime)", "good": True}
+        return {"skipped": "libfaketime is not installed (apt-get install faketime)", "good": False}
     archive, offset = folder / "archive.mseed", folder / "offset"
     begin_ns = time.time_ns() - round((load.length_s + 5) * NS_PER_S)
     records.write(archive, load.stations, load.length_s, begin_ns=begin_ns)

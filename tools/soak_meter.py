@@ -33,13 +33,15 @@ class Sample:
         time_s: when.
         pid: which.
         rss_mb: its resident memory, MiB.
-        own_mb: what of it is in no file, MiB: libraries come in page by page as they are used.
-        descriptors: files that it has open.
+        children_mb: that of the processes that it has begun, MiB.
+        own_mb: what of both is in no file, MiB: libraries come in page by page as they are used.
+        descriptors: files that all of them have open.
     """
 
     time_s: float
     pid: int
     rss_mb: float
+    children_mb: float
     own_mb: float
     descriptors: int
 
@@ -56,16 +58,8 @@ class Meter(threading.Thread):
     def run(self) -> None:
         """Measure until ``end``."""
         while not self._ending.wait(_SAMPLE_S):
-            pid = self._process.pid
-            try:
-                status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-                descriptors = len(list(Path(f"/proc/{pid}/fd").iterdir()))
-            except OSError:
-                continue  # between two of its lives
-            mb = {name: int(kb) / 1024 for name, kb in _SIZES.findall(status)}
-            if mb:  # not of one that is dead
-                sizes = mb["VmRSS"], mb["RssAnon"]
-                self.samples.append(Sample(time.monotonic(), pid, *sizes, descriptors))
+            if (sample := look_at(self._process.pid)) is not None:
+                self.samples.append(sample)
 
     def end(self) -> None:
         """Stop."""
@@ -92,23 +86,42 @@ class Meter(threading.Thread):
         life = self.longest_life()
         length_s = life[-1].time_s - life[0].time_s if life else 0.0
         if length_s < _LEAST_S:
-            names = ("life_s", "rss_mb", "rss_own_mb", "descriptors")
+            names = ("life_s", "rss_mb", "children_rss_mb", "descriptors")
             return dict.fromkeys(
                 (*names, "rss_slope_mb_per_archive_h", "own_slope_mb_per_archive_h")
             )
         hours = [(one.time_s - life[0].time_s) * speed / 3600 for one in life]
-        rss, own = [one.rss_mb for one in life], [one.own_mb for one in life]
+        rss, children = [one.rss_mb for one in life], [one.children_mb for one in life]
         middle = len(life) // 2
         return {
             "life_s": round(length_s),
             "rss_mb": [round(f(rss), 1) for f in (min, max)],
-            "rss_own_mb": [round(f(own), 1) for f in (min, max)],
-            "rss_slope_mb_per_archive_h": _slope(hours, rss),
-            "own_slope_mb_per_archive_h": _slope(hours, own),
+            "children_rss_mb": [round(f(children), 1) for f in (min, max)],
+            "rss_slope_mb_per_archive_h": _slope(
+                hours, list(map(sum, zip(rss, children, strict=True)))
+            ),
+            "own_slope_mb_per_archive_h": _slope(hours, [one.own_mb for one in life]),
             "descriptors": [
                 max(one.descriptors for one in half) for half in (life[:middle], life[middle:])
             ],
         }
+
+
+def look_at(pid: int) -> Sample | None:
+    """A process and its children now; None where it or one of them has just ended."""
+    sizes = []
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+        for one in (pid, *children):
+            status = Path(f"/proc/{one}/status").read_text(encoding="ascii")
+            mb = {name: int(kb) / 1024 for name, kb in _SIZES.findall(status)}
+            descriptors = len(list(Path(f"/proc/{one}/fd").iterdir()))
+            sizes.append((mb["VmRSS"], mb["RssAnon"], descriptors))
+    except (OSError, KeyError):  # one that is dead has no sizes
+        return None
+    all_mb, own_mb, descriptors = map(sum, zip(*sizes, strict=True))
+    its_mb = sizes[0][0]
+    return Sample(time.monotonic(), pid, its_mb, all_mb - its_mb, own_mb, descriptors)
 
 
 def _slope(hours: list[float], sizes: list[float]) -> float:
@@ -122,9 +135,9 @@ def _slope(hours: list[float], sizes: list[float]) -> float:
     return round(float(theilslopes(floors, middles).slope), 3)
 
 
-def is_flat(figures: dict[str, object]) -> bool:
-    """Whether memory and descriptors stayed, as far as the life was long enough to tell."""
+def is_flat(figures: dict[str, object]) -> bool | None:
+    """Whether memory and descriptors stayed; None where the life was too short to tell."""
     slope, halves = figures["rss_slope_mb_per_archive_h"], figures["descriptors"]
     if not isinstance(slope, float) or not isinstance(halves, list):
-        return True
+        return None
     return slope < MAX_SLOPE_MB_PER_H and halves[1] <= halves[0] + MAX_MORE_DESCRIPTORS

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -146,6 +147,11 @@ class Scene:
         """The lines of an event that the daemon has logged so far."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
         return [json.loads(line) for line in lines if f'"event": "{event}"' in line]
+
+    def events_logged(self) -> Counter[str]:
+        """How often each event stands in the daemon's log."""
+        text = self.log.read_text(encoding="utf-8", errors="replace")
+        return Counter(json.loads(line)["event"] for line in text.splitlines() if line[:1] == "{")
 
     def close(self) -> None:
         """End all three."""

@@ -57,6 +57,7 @@ class Trial:
 
     Attributes:
         done: the steps that were carried out; ``daemon at its start`` where it was not ready.
+        moments_s: when each of them was, since the beginning.
         restarts_s: after a kill, from the start of the new daemon to its first new window, s, or
             from when a server listened that had been killed, too; those that were killed before
             that, or had no window left to send, have none.
@@ -82,6 +83,7 @@ class Trial:
             more: steps of other names.
         """
         self.done: list[str] = []
+        self.moments_s: list[float] = []
         self.restarts_s: list[float] = []
         self.recoveries_s: list[float] = []
         self.full_failures = 0
@@ -89,7 +91,7 @@ class Trial:
         self._scene, self._windows, self._plan = scene, windows, list(plan)
         self._more = more or {}
         self._ready, self._any = True, False
-        now_s = time.monotonic()
+        now_s = self._begun_s = time.monotonic()
         self._latest_s = self._since_s = self._started_s = now_s
         self._born_s: float | None = None  # of a restarted daemon without a window so far
         self._served_s = now_s  # since then the server has listened
@@ -187,6 +189,7 @@ class Trial:
         else:
             raise ValueError(name)
         self.done.append(name)
+        self.moments_s.append(round(time.monotonic() - self._begun_s, 1))
         self._since_s = time.monotonic()
 
     def _kill_daemon(self) -> str:

@@ -105,6 +105,8 @@ def _gauges(scrape: Scrape) -> Iterator[Metric]:
     yield GaugeMetricFamily(_PREFIX + "queue_limit_windows", text, scrape.queue_size)
     text = "How long the oldest window has been waiting."
     yield GaugeMetricFamily(_PREFIX + "queue_oldest_window_age_seconds", text, scrape.oldest_wait_s)
+    text = "For how long windows have been waiting without one being taken."
+    yield GaugeMetricFamily(_PREFIX + "queue_still_seconds", text, scrape.queue_still_s)
     stations = GaugeMetricFamily(
         _PREFIX + "stations", "Sensors of stations, by state.", labels=["state"]
     )

@@ -69,6 +69,7 @@ class Scrape:
         queue_depth: windows waiting for the first model.
         queue_size: most that may.
         oldest_wait_s: how long the oldest of them has been waiting, s.
+        queue_still_s: for how long none of them has been taken, s.
         servers: all.
         sensors: the first ones that came, up to the configured number.
         models: those that run.
@@ -81,6 +82,7 @@ class Scrape:
     queue_depth: int
     queue_size: int
     oldest_wait_s: float
+    queue_still_s: float
     servers: Sequence[ServerFigures]
     sensors: Sequence[SensorFigures]
     models: Sequence[ModelFigures]
@@ -117,6 +119,7 @@ class Scraper:
             queue_depth=len(figures.queue),
             queue_size=figures.queue.size,
             oldest_wait_s=figures.queue.oldest_wait_s,
+            queue_still_s=figures.queue.still_s,
             servers=self._servers(),
             sensors=self._sensors(),
             models=[_model(engine) for engine in figures.worker.engines],

@@ -54,6 +54,7 @@ class WindowQueue:
         self._tasks: OrderedDict[int, Task] = OrderedDict()  # by the order in which they came
         self._numbers: dict[GroupId, deque[int]] = {}
         self._turns = Turns()  # live alone
+        self._still_ns = 0  # since then none was taken
         self._wanted = 0  # that many end the wait for more; 0: nobody waits for more
         self._changed = threading.Condition()
 
@@ -72,6 +73,16 @@ class WindowQueue:
             oldest = next(iter(self._tasks.values()), None)
         return 0.0 if oldest is None else (now_ns() - oldest.arrived_ns) / 1e9
 
+    @property
+    def still_s(self) -> float:
+        """For how long windows have been waiting without one being taken, s; 0 where none waits.
+
+        The oldest one's wait does not tell this: where a live queue is full, each window drives out
+        an older one.
+        """
+        with self._changed:
+            return (now_ns() - self._still_ns) / 1e9 if self._tasks else 0.0
+
     def emptied(self, max_age_s: float | None = None) -> WindowQueue:
         """A new queue by the same rules; live with another ``max_age_s``, if one is given."""
         age_s = self._max_age_ns / 1e9
@@ -86,6 +97,8 @@ class WindowQueue:
                     self.dropped += 1
                     return
                 self._make_room(group)
+            if not self._tasks:
+                self._still_ns = now_ns()
             self._came += 1
             self._tasks[self._came] = task
             if group not in self._numbers:
@@ -114,6 +127,8 @@ class WindowQueue:
             oldest_ns = now_ns() - self._max_age_ns
             while self._tasks and len(tasks) < most:
                 tasks.append(self._pop(oldest_ns))
+            if tasks:
+                self._still_ns = now_ns()
         if tasks:
             self._on_room()
         return tasks

@@ -6,8 +6,7 @@ import random
 import secrets
 import subprocess
 import sys
-
-import pytest
+from collections.abc import Callable
 
 from tests.support import ROOT, records_of
 from tools.fuzz_records import MAX_STATIONS, SLACK_BYTES, STATION_BYTES, fuzz
@@ -15,11 +14,10 @@ from tools.record_mutations import mutate
 
 
 def test_damaged_records_raise_nothing_hang_nothing_and_lose_nothing(
-    capsys: pytest.CaptureFixture[str],
+    tell: Callable[[str], None],
 ) -> None:
     seed = secrets.randbelow(2**32)
-    with capsys.disabled():
-        print(f"\nfuzz_records.py --count 20000 --seed {seed}")
+    tell(f"fuzz_records.py --count 20000 --seed {seed}")
     report = fuzz(20_000, seed)
     assert report.records == 20_000
     assert report.decoded + report.refused == report.records + report.clean_records

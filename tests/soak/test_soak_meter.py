@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from tools.soak_meter import Meter, Sample, is_flat
+from tools.soak_meter import Meter, Sample, is_flat, look_at
 from tools.soak_processes import Process
 
 SECONDS = 1200
@@ -15,7 +16,7 @@ SECONDS = 1200
 
 def figures_of(process: Process, sizes_mb: list[float]) -> dict[str, object]:
     meter = Meter(process)
-    meter.samples = [Sample(float(n), 7, mb + 30, mb, 50) for n, mb in enumerate(sizes_mb)]
+    meter.samples = [Sample(float(n), 7, mb, 30.0, mb, 50) for n, mb in enumerate(sizes_mb)]
     return meter.figures(speed=2.0)
 
 
@@ -43,4 +44,23 @@ def test_of_a_short_life_no_slope_is_told(tmp_path_factory: pytest.TempPathFacto
     process.end()
     found = figures_of(process, [210.0] * 100)
     assert found["rss_slope_mb_per_archive_h"] is None
-    assert is_flat(found)
+    assert is_flat(found) is None
+
+
+def test_children_are_looked_at_with_their_parent() -> None:
+    """A process of 64 MiB that has begun one of its own."""
+    script = "import subprocess, sys; kept = bytearray(b'1') * (64 << 20); "
+    script += "subprocess.Popen([sys.executable, '-c', 'print(1, flush=True); input()']).wait()"
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        found = look_at(process.pid)
+        process.communicate(b"\n")
+    assert found is not None
+    assert found.rss_mb > 64
+    assert 2 < found.children_mb < 40
+    assert 64 < found.own_mb < found.rss_mb + found.children_mb
+    assert found.descriptors >= 6
+    assert look_at(process.pid) is None

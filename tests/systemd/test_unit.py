@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -100,13 +101,12 @@ def test_checker_would_find_a_mistake(tmp_path: Path) -> None:
 
 @needs_analyze
 @pytest.mark.parametrize("shipped", [UNIT, TEMPLATE], ids=lambda path: path.name)
-def test_exposure_is_little(shipped: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_exposure_is_little(shipped: Path, tell: Callable[[str], None]) -> None:
     command = ["systemd-analyze", "security", "--offline=true", "--no-pager", str(shipped)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     found = re.search(r"Overall exposure level for (\S+): ([\d.]+)", done.stdout)
     assert found, done.stdout + done.stderr
-    with capsys.disabled():
-        print(f"\nsystemd-analyze security: {found[1]} {found[2]} (at most {MOST_EXPOSURE})")
+    tell(f"systemd-analyze security: {found[1]} {found[2]} (at most {MOST_EXPOSURE})")
     assert float(found[2]) <= MOST_EXPOSURE
 
 
