@@ -83,6 +83,15 @@ def test_keys_open_feed_and_queries_until_they_are_taken_off_the_list(tmp_path: 
         assert not hears(goes, 2)
         with pytest.raises(TimeoutError), QueryClient(query, timeout_s=1, keys=two) as refused:
             refused.ask("stats")
+        # A list is gone by though the rest of the configuration is refused.
+        (tmp_path / "clients").write_text(listed["two"], encoding="ascii")
+        (tmp_path / "daemon.toml").write_text("[window]\nlength_s = 'long'\n", encoding="utf-8")
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_notified("RELOADING=1")
+        daemon.wait_notified("READY=1")
+        rest(stays)
+        assert not hears(stays, 2)
+        assert '"reload_refused"' in daemon.log()
         assert daemon.end() == 0
         assert '"client_refused"' in daemon.log()
         assert '"clients_reloaded"' in daemon.log()

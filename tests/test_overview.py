@@ -16,6 +16,7 @@ from umamba_rt.config.seedlink import SeedLinkConfig
 from umamba_rt.core.ids import SourceId
 from umamba_rt.core.pipeline import Pipeline, PipelineSettings
 from umamba_rt.core.segment import Segment
+from umamba_rt.ingest import DataClock, Ingest
 from umamba_rt.io.seedlink import SeedLinkReader
 from umamba_rt.overview import MAX_ROWS, Overview
 from umamba_rt.wire.query import QueryError, Request
@@ -37,7 +38,8 @@ def pipeline_of(*stations: str, seconds: float = 40.0) -> Pipeline:
 
 def overview_of(pipeline: Pipeline, *readers: SeedLinkReader) -> Overview:
     figures = {"uptime_s": 7.5}
-    return Overview("session", pipeline, readers, ["v2", "v1"], lambda: NOW_NS, lambda: figures)
+    ingest = Ingest(pipeline, DataClock())
+    return Overview("session", ingest, readers, ["v2", "v1"], lambda: NOW_NS, lambda: figures)
 
 
 def answer(overview: Overview, name: str, **arguments: object) -> dict[str, Any]:
@@ -68,6 +70,19 @@ def test_row_tells_what_an_operator_asks_for() -> None:
         "windows_withheld": {},
         "counts": {"windows_cut": 10},
     }
+
+
+def test_times_are_the_machines_though_its_clock_was_set_since_the_start() -> None:
+    """The core's clock makes no step; a row says when it was by the clock that ``now`` is of."""
+    pipeline, clock = pipeline_of("ONE"), DataClock()
+    clock.step_ns = 3 * 86_400 * NS
+    overview = Overview(
+        "session", Ingest(pipeline, clock), [], ["v2"], lambda: NOW_NS + clock.step_ns, dict
+    )
+    body = answer(overview, "stations")
+    (row,) = body["stations"]
+    assert body["now"] == row["since"] == row["last_arrival"] == "2020-09-16T12:27:25.000000Z"
+    assert row["last_sample"] == "2020-09-13T12:27:19.990000Z"
 
 
 def test_withheld_windows_are_told_by_their_reason() -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import signal
 from collections import Counter
 from contextlib import ExitStack
-from dataclasses import fields
+from dataclasses import fields, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.support import Daemon, free_port, records_of, running_daemon
 from tests.test_daemon import collect, config, replay, rest, wait_for_feed
@@ -20,11 +23,15 @@ from tests.test_resume import keys
 from tests.test_web import scrape, values
 from umamba_rt.config.file import parse
 from umamba_rt.config.whole import Config
+from umamba_rt.core.inventory import EMPTY
+from umamba_rt.engine.base import Engine
 from umamba_rt.feed import FeedMessage, Subscriber
 from umamba_rt.models.checkpoint import save
 from umamba_rt.models.facts import CheckpointFacts, Preprocessing
 from umamba_rt.models.seeded import untrained
-from umamba_rt.reload import LIVE, plan
+from umamba_rt.parts import Parts
+from umamba_rt.reader_tasks import ReaderTasks
+from umamba_rt.reload import LIVE, Reloader, Sources, plan
 
 
 def weights(path: Path, seed: int) -> None:
@@ -174,6 +181,21 @@ def test_addresses_of_the_feed_come_go_and_change(tmp_path: Path) -> None:
         assert stays.missed == 0
         assert daemon.end() == 0
     assert [one["applied"] for one in events(daemon, "reloaded")] == [["publisher"], []]
+
+
+def test_a_bug_met_while_a_reload_is_prepared_refuses_it_and_nothing_ends() -> None:
+    def engines(_: Config) -> list[Engine]:
+        raise RuntimeError("nobody foresaw this")
+
+    other = replace(Config(), model=replace(Config().model, seed=7))
+    parts = cast(Parts, SimpleNamespace(config=Config(), access=None))
+    sources = Sources(lambda: other, engines, lambda _: EMPTY)
+    with capture_logs() as logs:
+        assert not asyncio.run(Reloader(parts, cast(ReaderTasks, None), sources).reload())
+    (refused,) = logs
+    assert (refused["event"], refused["log_level"]) == ("reload_refused", "error")
+    assert "nobody foresaw this" in refused["reason"]
+    assert parts.config == Config()
 
 
 def test_every_live_key_is_one_of_the_configuration() -> None:

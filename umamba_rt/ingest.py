@@ -108,13 +108,15 @@ class Ingest:
         """Let waits end, as of the clock."""
         return self._in_utc(self.pipeline.tick(self._clock.now_ns()))
 
+    def utc_ns(self, core_ns: int) -> int:
+        """A time of the core, whose clock makes no steps, by the machine's, ns since 1970 UTC."""
+        return core_ns + self._clock.step_ns
+
     def _in_utc(self, outcome: Outcome) -> Outcome:
-        """What the core says by a clock without steps, by the machine's."""
-        step_ns = self._clock.step_ns
-        if not step_ns:
+        if not self._clock.step_ns:
             return outcome
-        windows = [replace(one, arrival_ns=one.arrival_ns + step_ns) for one in outcome.windows]
-        changes = [replace(one, since_ns=one.since_ns + step_ns) for one in outcome.changes]
+        windows = [replace(one, arrival_ns=self.utc_ns(one.arrival_ns)) for one in outcome.windows]
+        changes = [replace(one, since_ns=self.utc_ns(one.since_ns)) for one in outcome.changes]
         return replace(outcome, windows=windows, changes=changes)
 
     def _settle(self, used: list[Segment], refused: list[Segment]) -> Outcome:

@@ -9,9 +9,9 @@ from dataclasses import asdict
 
 from umamba_rt import __version__
 from umamba_rt.core.ids import GroupId
-from umamba_rt.core.pipeline import Pipeline
 from umamba_rt.core.sensor_facts import SensorFacts
 from umamba_rt.core.timebase import NS_PER_S, rfc3339
+from umamba_rt.ingest import Ingest
 from umamba_rt.io.query import Handler
 from umamba_rt.io.seedlink import SeedLinkReader
 from umamba_rt.wire.message import Magnitude, Station
@@ -30,23 +30,23 @@ class Overview:
 
     Args:
         session: the feed's.
-        pipeline: the core.
+        ingest: the core, and what its times are by the machine's clock.
         readers: of all servers.
         models: names of the models that run.
-        now_ns: the pipeline's clock, ns since 1970 UTC.
+        now_ns: the machine's clock, ns since 1970 UTC.
         figures: ``uptime_s``, ``queue_depth``, ``counts`` and the like, as the daemon has them.
     """
 
     def __init__(
         self,
         session: str,
-        pipeline: Pipeline,
+        ingest: Ingest,
         readers: Sequence[SeedLinkReader],
         models: Sequence[str],
         now_ns: Callable[[], int],
         figures: Callable[[], Mapping[str, object]],
     ) -> None:
-        self._session, self._pipeline, self._readers = session, pipeline, readers
+        self._session, self._ingest, self._readers = session, ingest, readers
         self._models, self._now_ns, self._figures = tuple(models), now_ns, figures
         self._servers: dict[GroupId, list[str]] = {}  # latest first
         self._sent: Counter[tuple[str, str]] = Counter()
@@ -61,7 +61,7 @@ class Overview:
         """Note that a server sent a record of a sensor."""
         servers = self._servers.get(group)
         if servers is None:
-            if group in self._pipeline.sensors:  # others would fill the memory
+            if group in self._ingest.pipeline.sensors:  # others would fill the memory
                 self._servers[group] = [server]
         elif servers[0] != server:
             self._servers[group] = [server, *(one for one in servers if one != server)]
@@ -96,7 +96,7 @@ class Overview:
         order = self._names()
         begin = bisect_right([name for name, _ in order], after)
         page = order[begin : begin + limit]
-        rows = [self._row(self._pipeline.sensors[group].facts()) for _, group in page]
+        rows = [self._row(self._ingest.pipeline.sensors[group].facts()) for _, group in page]
         following = page[-1][0] if begin + limit < len(order) else None
         return {**self._head(), "stations": rows, "next": following}
 
@@ -118,8 +118,8 @@ class Overview:
 
     def _names(self) -> list[tuple[str, GroupId]]:
         # Sensors are never taken away: as many as before are the same ones.
-        if len(self._order) != len(self._pipeline.sensors):
-            self._order = sorted((str(group), group) for group in self._pipeline.sensors)
+        if len(self._order) != len(self._ingest.pipeline.sensors):
+            self._order = sorted((str(group), group) for group in self._ingest.pipeline.sensors)
         return self._order
 
     def _row(self, facts: SensorFacts) -> dict[str, object]:
@@ -133,13 +133,13 @@ class Overview:
         return {
             "station": Station.of(facts.group),
             "state": None if state is None else state.state,
-            "since": None if state is None else rfc3339(state.since_ns),
+            "since": None if state is None else rfc3339(self._ingest.utc_ns(state.since_ns)),
             "detail": "" if state is None else state.detail,
             "components": facts.components,
             "native_rate_hz": facts.rate_hz,
             "last_sample": None if sample_ns is None else rfc3339(sample_ns),
             "data_latency_s": age_s,
-            "last_arrival": None if arrival_ns is None else rfc3339(arrival_ns),
+            "last_arrival": arrival_ns and rfc3339(self._ingest.utc_ns(arrival_ns)),
             "gaps": facts.gaps,
             "servers": self._servers.get(facts.group, []),
             "windows_sent": self.sent(str(facts.group)),

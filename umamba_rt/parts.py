@@ -146,7 +146,7 @@ class Parts:
     def _make_overview(self, models: Sequence[str]) -> Overview:
         return Overview(
             self.publisher.session,
-            self.ingest.pipeline,
+            self.ingest,
             self.readers,
             models,
             self._clock.utc_ns,

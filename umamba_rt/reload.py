@@ -141,14 +141,13 @@ class Reloader:
     async def reload(self) -> bool:
         """Read the configuration and apply it; False where it is refused, and nothing changes."""
         try:
+            await self._reread_clients()
             new = await asyncio.to_thread(self._sources.config)
             found = plan(self._parts.config, new)
             weights = weights_signature(found.config)
             engines = await self._engines(found, weights)
             inventory = await asyncio.to_thread(self._sources.inventory, found.config)
             readers = self._readers(found.config.seedlink)
-            access = self._parts.access
-            clients = None if access is None else await asyncio.to_thread(access.read_clients)
             begun = self._parts.publisher.bind_new(found.config.publisher)
         except ConfigError as error:
             for problem in error.problems:
@@ -157,6 +156,9 @@ class Reloader:
         except UmambaRtError as error:
             self._log.error("reload_refused", reason=str(error))
             return False
+        except Exception as error:  # noqa: BLE001 - nothing has changed yet: what runs goes on
+            self._log.error("reload_refused", reason=repr(error), exc_info=error)
+            return False
         self._apply(found.config, engines, inventory)
         self._parts.publisher.adopt(found.config.publisher, begun)
         for endpoint in begun:
@@ -164,12 +166,20 @@ class Reloader:
                 self._log.warning("open_to_the_network", address=endpoint.address)
         self._weights = weights
         await self._exchange(found.config, readers)
-        if access is not None and clients is not None:
-            access.adopt(clients)
         self._log.info("reloaded", applied=found.applied, model_swapped=engines is not None)
         if found.waiting:
             self._log.warning("reload_needs_restart", keys=found.waiting)
         return True
+
+    async def _reread_clients(self) -> None:
+        """Let in whom the list of keys names now, and nobody else, whatever else may be wrong.
+
+        Raises:
+            UmambaRtError: the list cannot be read.
+        """
+        access = self._parts.access
+        if access is not None:
+            access.adopt(await asyncio.to_thread(access.read_clients))
 
     async def _engines(self, found: Plan, weights: Signature) -> Sequence[Engine] | None:
         """Other engines where the model or its file has changed.

@@ -141,15 +141,15 @@ class Scraper:
 
     def _sensors(self) -> list[SensorFigures]:
         made = []
-        sensors = self._figures.ingest.pipeline.sensors.values()
-        for sensor in islice(sensors, self._max_sensors):
+        ingest = self._figures.ingest
+        for sensor in islice(ingest.pipeline.sensors.values(), self._max_sensors):
             latest, arrival_ns = sensor.state.latest, sensor.last_arrival_ns
             counts = sensor.counts.items()
             made.append(
                 SensorFigures(
                     name=str(sensor.group),
                     online=latest is not None and latest.state == "online",
-                    last_arrival_s=None if arrival_ns is None else arrival_ns / NS_PER_S,
+                    last_arrival_s=arrival_ns and ingest.utc_ns(arrival_ns) / NS_PER_S,
                     sent=self._overview.sent(str(sensor.group)),
                     withheld=sum(n for name, n in counts if name.startswith(_WITHHELD)),
                 )

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -142,6 +144,22 @@ def test_a_refused_channel_does_not_flood_the_feed_with_states() -> None:
         changes += pipeline.accept(refused, now(first + 100)).changes
     assert [change.state for change in changes] == ["refused"]
     assert pipeline.counts[Reason.WITHHELD_COMPONENT] > 20
+
+
+def test_a_station_whose_channels_all_change_to_a_rate_that_cannot_be_used_is_told_of_once() -> (
+    None
+):
+    pipeline = Pipeline(replace(SHORT, stale_after_s=20.0))
+    changes = []
+    for first in range(0, 12_000, 100):
+        for code in "ZNE":
+            rate_hz, count = (100.0, 100) if first < 1000 else (12.5, 12)
+            found = segment("HH" + code, first, first + count, rate_hz=rate_hz)
+            changes += pipeline.accept(found, now(first + 100)).changes
+        changes += pipeline.tick(now(first + 100)).changes
+    assert [change.state for change in changes] == ["online", "refused"]
+    (change,) = pipeline.tick(now(12_000) + 21 * NS_PER_S).changes
+    assert change.state == "stale"
 
 
 def test_a_refused_channel_takes_no_place_from_one_that_can_be_used() -> None:

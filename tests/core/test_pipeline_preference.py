@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from umamba_rt.core.ids import SourceId
+from umamba_rt.core.inventory import EMPTY
 from umamba_rt.core.pipeline import Outcome, Pipeline, PipelineSettings
 from umamba_rt.core.preference import Preference, Serve
 from umamba_rt.core.reasons import Reason
@@ -151,3 +153,19 @@ def test_of_a_station_no_time_is_sent_twice_and_the_same_data_give_the_same(
     for group, first, _, _ in runs[0]:
         by_time.setdefault(first, set()).add(group.band_source)
     assert all(len(names) == 1 for names in by_time.values())
+
+
+def test_other_rules_do_not_bring_back_a_sensor_that_sends_and_gives_no_window() -> None:
+    """HH has its vertical alone; BH stands in for it, over a reload about something else."""
+    rules = settings_of("preferred")
+    pipeline = Pipeline(rules)
+    alone, whole = Outcome(), Outcome()
+    for first in range(0, 8000, 100):
+        if first == 6000:
+            pipeline.adopt(replace(rules, max_gap_s=0.3), EMPTY)
+        collect(alone, feed(pipeline, ("HH",), first, first + 100, "Z"))
+        collect(whole, feed(pipeline, ("BH",), first, first + 100))
+    firsts = sent(whole)["BH"]
+    assert "HH" not in sent(alone)
+    assert firsts == list(range(firsts[0], 7700 + 1, 100))[: len(firsts)]
+    assert firsts[-1] >= 7600

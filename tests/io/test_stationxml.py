@@ -169,6 +169,9 @@ def test_a_damaged_file_is_refused_by_name(tmp_path: Path) -> None:
 def test_what_is_not_there_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match=r"none\.xml: No such file"):
         read_inventory(tmp_path / "none.xml")
+    # As a folder that may not be entered, which nothing keeps root from.
+    with pytest.raises(UnavailableError, match="File name too long"):
+        read_inventory(tmp_path / ("x" * 300))
     with pytest.raises(UnavailableError, match=r"no \.xml file in it is FDSNStationXML"):
         read_inventory(tmp_path)
 

@@ -146,10 +146,14 @@ class Pipeline:
         ):
             raise ValueError("window length, hop, wait and slack are those of the start")
         self.triggers.adopt(settings.trigger)
-        self._settings, self._inventory, self._rosters = settings, inventory, {}
+        before = self._settings.preference, self._settings.stale_after_s
+        ranks_anew = before != (settings.preference, settings.stale_after_s)
+        self._settings, self._inventory = settings, inventory
+        if ranks_anew:
+            self._rosters = {}
         for group, sensor in self._sensors.items():
             roster = self._roster_of(group)
-            if roster is not None and sensor.last_arrival_ns is not None:
+            if ranks_anew and roster is not None and sensor.last_arrival_ns is not None:
                 roster.prove(group, sensor.last_arrival_ns)
             sensor.adopt(settings.sensor_rules, inventory, roster)
 

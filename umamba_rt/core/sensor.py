@@ -55,6 +55,7 @@ class Sensor:
         self.last_arrival_ns: int | None = None
         self.counts: Counter[str] = Counter()
         self._first_arrival_ns: int | None = None
+        self._refused_ns = 0  # the latest arrival of a channel that cannot be used
         self._stop = 0  # grid index after the newest sample that came
         self._rules = rules
         self._components = ComponentSet()
@@ -125,17 +126,16 @@ class Sensor:
         self._cut_due(cut, now_ns)
         if self.last_arrival_ns is None or self._first_arrival_ns is None:
             return cut
-        if now_ns - self.last_arrival_ns > self._rules.stale_after_ns:
-            detail = f"no data since {rfc3339(self.last_arrival_ns)}"
-            self._enter("stale", detail, cut, now_ns)
+        if now_ns - max(self.last_arrival_ns, self._refused_ns) > self._rules.stale_after_ns:
+            self._enter("stale", self._rules.silence, cut, now_ns)
         elif not self._rows(now_ns) and self._has_waited(now_ns):
             self._enter("incomplete", self._missing(), cut, now_ns)
         return cut
 
     def refuse(self, detail: str, now_ns: int) -> list[StateChange]:
         """Note that a channel cannot be used; once, where the sensor does without it."""
-        latest = None if self.state.latest is None else self.state.latest.state
-        if detail in self._refused and latest in {"online", "standby"}:
+        self._refused_ns = now_ns
+        if detail in self._refused and self.state.name in {"online", "standby"}:
             return []
         if len(self._refused) < _MOST_REFUSED:
             self._refused.add(detail)

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 from umamba_rt.core.channel import REORDER_NS
 from umamba_rt.core.gaps import Fill
+from umamba_rt.core.timebase import NS_PER_S
 from umamba_rt.core.window import WindowRules
 from umamba_rt.core.withhold import NOTHING_WITHHELD, WithholdRules
 
@@ -37,3 +38,8 @@ class SensorRules:
     vertical_only: VerticalOnly = "skip"
     withhold: WithholdRules = NOTHING_WITHHELD
     resend_late: bool = False
+
+    @property
+    def silence(self) -> str:
+        """What is said of a stale one: no time, since the machine's clock may have been set."""
+        return f"no data for {self.stale_after_ns / NS_PER_S:g} s"

@@ -43,13 +43,18 @@ class StationState:
         self._group = group
         self.latest: StateChange | None = None
 
+    @property
+    def name(self) -> StateName | None:
+        """The state; None before any."""
+        return None if self.latest is None else self.latest.state
+
     def enter(self, state: StateName, detail: str, now_ns: int) -> list[StateChange]:
         """The change, or nothing where the state was the same already.
 
         A refused channel is why windows are withheld: ``gap`` and its like say nothing new, and
         would alternate with ``refused`` at every record.
         """
-        latest = None if self.latest is None else self.latest.state
+        latest = self.name
         if latest == state or (latest == "refused" and state in _SAYS_NOTHING_NEW):
             return []
         self.latest = StateChange(self._group, state, now_ns, detail)

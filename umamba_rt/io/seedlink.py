@@ -20,6 +20,7 @@ from umamba_rt.io.seedlink_client import client_of, failure_of, refuse_other_ser
 from umamba_rt.io.server_buffer import Extent, extents_v3, extents_v4
 from umamba_rt.io.server_positions import ServerPositions
 from umamba_rt.io.takeover import origin_of
+from umamba_rt.rate_limit import RateLimit
 from umamba_rt.wire.seedlink_commands import V3_NUMBER_BITS
 
 # Added to the idle timeout for the guard around each read: the client's own check comes first,
@@ -27,6 +28,8 @@ from umamba_rt.wire.seedlink_commands import V3_NUMBER_BITS
 _GUARD_S = 5.0
 # A TLS peer that stopped reading would keep the farewell waiting for half a minute.
 _CLOSE_S = 1.0
+# A server that is down for days is told of as often, unless the reason changes.
+_TELL_AGAIN_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,7 @@ class SeedLinkReader:
         self._config = config
         self._log = structlog.get_logger().bind(server=config.server)
         self._pause_s = config.reconnect_min_s
+        self._failures = RateLimit(_TELL_AGAIN_S)
         self._login: Login = read_login(config)
         self._avoids_info = self._refuses_info = False
         self._client = client_of(config)
@@ -164,14 +168,18 @@ class SeedLinkReader:
                     if self._leaving:
                         return
                 self._log.warning("seedlink_closed", reason="the server closed the connection")
+                is_news = True
             except ServerError as error:
                 self.counts.failures += 1
                 self.counts.last_failure = error.reason
-                self._log.warning("seedlink_failed", reason=error.reason)
+                attempts = self._failures.passes_as(error.reason)
+                is_news = attempts is not None
+                if is_news:
+                    self._log.warning("seedlink_failed", reason=error.reason, attempts=attempts)
             finally:
                 self.connected = self.has_handed_out = False
                 await self._close()
-            await self._pause()
+            await self._pause(is_told=is_news)
 
     async def _connect(self) -> None:
         try:
@@ -257,6 +265,7 @@ class SeedLinkReader:
                     raise ServerError(self._config.server, reason) from error
                 self.counts.packets += 1
                 self._pause_s = self._config.reconnect_min_s
+                self._failures.begin_anew()
                 source = f"{self._config.server} {packet.station_id} {packet.seqnum}"
                 framed = "" if self._client.protocol is Protocol.V3 else packet.station_id
                 yield Packet(source, packet.payload, packet.station_id, packet.seqnum or 0, framed)
@@ -274,8 +283,9 @@ class SeedLinkReader:
         except TimeoutError:
             self._log.info("seedlink_close_abandoned", after_s=_CLOSE_S)
 
-    async def _pause(self) -> None:
+    async def _pause(self, *, is_told: bool) -> None:
         pause_s = self._pause_s * random.uniform(0.5, 1.0)  # noqa: S311 - spreads clients, hides nothing
         self._pause_s = min(self._config.reconnect_max_s, self._pause_s * 2)
-        self._log.info("seedlink_reconnecting", pause_s=round(pause_s, 2))
+        if is_told:
+            self._log.info("seedlink_reconnecting", pause_s=round(pause_s, 2))
         await asyncio.sleep(pause_s)

@@ -79,7 +79,7 @@ class TolerantSeedLink(AsyncSeedLink):
 
     def latest(self) -> dict[str, tuple[int | None, str | None]]:
         """The latest packet of each stream: its number and its time; None before any."""
-        return {one.station_id: (one.seqnum, one.timestamp) for one in self._streams}
+        return {one.station_id: (one.seqnum, one.resolve_timestamp()) for one in self._streams}
 
     def numbers(self) -> dict[str, int]:
         """The number of the latest packet of each stream that has one."""

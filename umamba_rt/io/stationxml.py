@@ -45,9 +45,12 @@ def read_inventory(path: Path) -> Inventory:
         UnavailableError: the path cannot be read, or the folder holds no StationXML.
         InventoryError: a file is damaged or is no StationXML.
     """
-    if not path.is_dir():
-        return read_files([path])
-    files = _stationxml(path.rglob("*.xml"))
+    try:
+        if not path.is_dir():
+            return read_files([path])
+        files = _stationxml(path.rglob("*.xml"))
+    except OSError as error:  # a folder above it that may not be entered
+        raise UnavailableError(str(path), error.strerror or str(error)) from error
     if not files:
         raise UnavailableError(str(path), f"no .xml file in it is {_ROOT}")
     return read_files(files)
