@@ -175,7 +175,7 @@ def test_addresses_of_the_feed_come_go_and_change(tmp_path: Path) -> None:
         assert "not a socket" in refused["reason"]
         wait_for_feed(comes)
         curve = (two % "comes").replace('topics = ["heartbeat"]', "curve = true")
-        reload(daemon, curve + '[access]\nserver_key = "x"\nclients = "y"\n')
+        reload(daemon, curve + '[access]\nserver_key = "./x"\nclients = "y"\n')
         assert events(daemon, "reload_needs_restart")[0]["keys"][0] == "publisher"
         wait_for_feed(stays)
         assert stays.missed == 0

@@ -8,6 +8,7 @@
 #     --no-program      leave /opt/umamba-rt as it is
 #     --purge           configuration, credentials, state and user, too
 set -euo pipefail
+umask 022 # the service's user reads what root puts there
 here=$(cd "$(dirname "$0")/.." && pwd)
 root='' program=make uninstall=false purge=false
 fail() { echo "install.sh: $2" >&2; exit "$1"; }
@@ -42,6 +43,7 @@ if $uninstall; then
         systemctl disable --now --quiet umamba-rt.service 2>/dev/null || true
         systemctl stop --quiet 'umamba-rt@*.service' 2>/dev/null || true
     fi
+    find "$units" -path '*.wants/umamba-rt@*.service' -type l -delete 2>/dev/null || true # of enabled instances
     for name in "${names[@]}"; do
         rm -f "$units/$name" "$units/$name.d/backoff.conf"
         rmdir "$units/$name.d" 2>/dev/null || true

@@ -18,9 +18,11 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def install(root: Path, *words: str, status: int = 0) -> str:
+def install(root: Path, *words: str, status: int = 0, umask: int = 0o022) -> str:
     command = [str(ROOT / "tools" / "install.sh"), "--root", str(root), *words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False, umask=umask
+    )
     assert done.returncode == status, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -31,6 +33,12 @@ def files(root: Path) -> dict[str, bytes]:
         for path in sorted(root.rglob("*"))
         if path.is_file() and not path.is_relative_to(root / "opt")
     }
+
+
+def rights(root: Path) -> dict[str, tuple[int, int, int]]:
+    """Mode, user and group of all that is there."""
+    found = {str(path.relative_to(root)): path.lstat() for path in sorted(root.rglob("*"))}
+    return {name: (one.st_mode, one.st_uid, one.st_gid) for name, one in found.items()}
 
 
 def test_installing_makes_all_and_again_changes_nothing(tmp_path: Path) -> None:
@@ -47,8 +55,17 @@ def test_installing_makes_all_and_again_changes_nothing(tmp_path: Path) -> None:
     state = (tmp_path / "var/lib/umamba-rt").stat()
     assert (state.st_uid, stat.S_IMODE(state.st_mode)) == (int(passwd[2]), 0o750)
     assert stat.S_IMODE((tmp_path / "etc/umamba-rt/credentials").stat().st_mode) == 0o700
+    allowed = rights(tmp_path)
     install(tmp_path, "--no-program")
     assert files(tmp_path) == first
+    assert rights(tmp_path) == allowed
+
+
+def test_rights_are_the_same_under_a_root_who_lets_nobody_read(tmp_path: Path) -> None:
+    for name, umask in (("open", 0o022), ("closed", 0o077)):
+        (tmp_path / name).mkdir(mode=0o755)
+        install(tmp_path / name, "--no-program", umask=umask)
+    assert rights(tmp_path / "open") == rights(tmp_path / "closed")
 
 
 def test_what_the_operator_wrote_outlives_an_upgrade_and_an_uninstall(tmp_path: Path) -> None:
@@ -60,7 +77,11 @@ def test_what_the_operator_wrote_outlives_an_upgrade_and_an_uninstall(tmp_path: 
     install(tmp_path, "--no-program")
     assert config.read_text(encoding="utf-8") == "mine"
     assert b"ExecStart" in files(tmp_path)["etc/systemd/system/umamba-rt.service"]
+    instance = tmp_path / "etc/systemd/system/multi-user.target.wants/umamba-rt@north.service"
+    instance.parent.mkdir()
+    instance.symlink_to("/etc/systemd/system/umamba-rt@.service")
     assert "were kept" in install(tmp_path, "--uninstall")
+    assert not instance.is_symlink()
     assert config.read_text(encoding="utf-8") == "mine"
     assert not (tmp_path / "opt/umamba-rt").is_symlink()
     assert not (tmp_path / "usr/local/bin/umamba-rt").is_symlink()

@@ -11,7 +11,7 @@ from umamba_rt.errors import ConfigProblem
 
 DEFAULT_SEEDLINK_PORT = 18000
 _STREAM = re.compile(r"[A-Z0-9*?-]{1,8}_[A-Z0-9*?-]{1,8}(:[!-9;-~]+( [!-9;-~]+)*)?")
-_VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)?")
+_VARIABLE = re.compile(r"|[A-Z_][A-Z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class SeedLinkConfig:
         "or the environment variable that holds it",
         "",
         pattern=_VARIABLE,
-        shape="a variable",
+        shape="a variable in capitals",
         private=True,
     )
     token_file: str = path_key(
@@ -63,7 +63,7 @@ class SeedLinkConfig:
         "or the environment variable that holds it",
         "",
         pattern=_VARIABLE,
-        shape="a variable",
+        shape="a variable in capitals",
         private=True,
     )
     connect_timeout_s: float = key("for connecting and for each answer", 15.0, low=0.1, high=600)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 HIDDEN = "[hidden]"
 _PATH = re.compile(r"[^\0]*")
+# What a secret hardly is: who writes the secret itself there must not read it in the log.
+_PATH_OF_A_SECRET = re.compile(r"|(?:\$|[^\0]*/)[^\0]*")
 # NAME:PASSWORD@ before a host: no address takes it, and no message repeats it.
 _USER_INFO = re.compile(r"([a-z]+://|(?![a-z]+://))(?!/).*@", re.DOTALL)
 _T = TypeVar("_T", bound="DataclassInstance")
@@ -46,8 +48,11 @@ def key(
 
 
 def path_key(text: str, *, private: bool = False) -> Any:
-    """A key that holds a path, or nothing; see ``key``."""
-    return key(text, "", pattern=_PATH, shape="a path", private=private)
+    """A key that holds a path, or nothing; see ``key``. That of a secret has a ``/`` or a ``$``."""
+    if private:
+        shape = "a path with a / or a $VARIABLE in it"
+        return key(text, "", pattern=_PATH_OF_A_SECRET, shape=shape, private=True)
+    return key(text, "", pattern=_PATH, shape="a path")
 
 
 def read_section(

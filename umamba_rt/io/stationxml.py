@@ -91,7 +91,7 @@ def _root_name(file: Path) -> str | None:
     try:
         with file.open("rb") as source:
             # The operator's own file, of which only the first element's name is read.
-            _, root = next(ET.iterparse(source, events=("start",)))  # noqa: S314
+            _, root = next(ET.iterparse(source, events=("start",)))  # noqa: S314 - as it says
     except ET.ParseError:
         return None
     except OSError as error:
