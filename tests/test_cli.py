@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -129,6 +130,25 @@ def test_three_mistakes_and_no_server_are_listed_and_end_with_78(verb: str, tmp_
         "line 3: window.hopp",
         "line 5: run.mode",
     ]
+
+
+def test_under_systemd_what_keeps_it_from_starting_is_a_line_of_json_each(tmp_path: Path) -> None:
+    path = config(tmp_path, SERVER + '[window]\nhop_s = 0\n[run]\nmode = "x"\n')
+    with (tmp_path / "journal").open("w+", encoding="utf-8") as journal:
+        status = os.fstat(journal.fileno())
+        done = subprocess.run(
+            [sys.executable, "-m", "umamba_rt", "run", str(path)],
+            stderr=journal,
+            env={**os.environ, "JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"},
+            check=False,
+        )
+        journal.seek(0)
+        lines = [json.loads(line) for line in journal]
+    assert done.returncode == 78
+    assert [(line["event"], line["level"], line["status"]) for line in lines] == [
+        ("start_failed", "error", 78)
+    ] * 2
+    assert lines[0]["reason"].startswith(f"{path}: line 5: window.hop_s: found 0")
 
 
 def test_run_without_a_server_ends_with_78(tmp_path: Path) -> None:

@@ -10,9 +10,15 @@ import zmq
 from umamba_rt.curve import ClientKeys, secure
 
 _MAX_BYTES = 64 * 1024 * 1024  # no message of the daemon is longer
-# Signs of life, so that a daemon's machine that vanished is noticed and connected to again.
-_HEARTBEAT_MS = 10_000
-_HEARTBEAT_TIMEOUT_MS = 30_000
+# Signs of life by the kernel, so that a peer's machine that vanished is noticed in half a minute.
+# Not by ZeroMQ's heartbeats: with them libzmq 4.3.5 ends the process ("Assertion failed:
+# !_io_error") where a peer dies while its messages wait to be read, as a slow subscriber's do.
+_ALIVE = {
+    zmq.TCP_KEEPALIVE: 1,
+    zmq.TCP_KEEPALIVE_IDLE: 10,  # s
+    zmq.TCP_KEEPALIVE_INTVL: 5,  # s
+    zmq.TCP_KEEPALIVE_CNT: 4,
+}
 
 _Socket = TypeVar("_Socket", bound=zmq.Socket[Any])
 
@@ -22,10 +28,15 @@ def prepared(socket: _Socket, keys: ClientKeys | None) -> _Socket:
     socket.set(zmq.LINGER, 0)
     socket.set(zmq.IPV6, 1)
     socket.set(zmq.MAXMSGSIZE, _MAX_BYTES)
-    socket.set(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)
-    socket.set(zmq.HEARTBEAT_TIMEOUT, _HEARTBEAT_TIMEOUT_MS)
+    notice_death(socket)
     secure(socket, keys)
     return socket
+
+
+def notice_death(socket: zmq.Socket[Any]) -> None:
+    """Have the connections end of peers whose machine or network is gone."""
+    for option, value in _ALIVE.items():
+        socket.set(option, value)
 
 
 class ClientSocket:

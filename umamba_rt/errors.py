@@ -15,6 +15,11 @@ class UmambaRtError(Exception):
 
     exit_status: ClassVar[int] = 70
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The same for a log: one for each thing that is wrong."""
+        return (str(self),)
+
 
 @dataclass(frozen=True, slots=True)
 class ConfigProblem:
@@ -41,6 +46,11 @@ class ConfigError(UmambaRtError):
     def __init__(self, where: str, problems: tuple[ConfigProblem, ...]) -> None:
         super().__init__(where, problems)
         self.where, self.problems = where, problems
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """One a problem."""
+        return tuple(f"{self.where}: {problem}" for problem in self.problems)
 
     def __str__(self) -> str:
         lines = [f"{self.where}: {len(self.problems)} problem(s)"]

@@ -149,12 +149,9 @@ class Reloader:
             inventory = await asyncio.to_thread(self._sources.inventory, found.config)
             readers = self._readers(found.config.seedlink)
             begun = self._parts.publisher.bind_new(found.config.publisher)
-        except ConfigError as error:
-            for problem in error.problems:
-                self._log.error("reload_refused", where=error.where, reason=str(problem))
-            return False
         except UmambaRtError as error:
-            self._log.error("reload_refused", reason=str(error))
+            for line in error.lines:
+                self._log.error("reload_refused", reason=line)
             return False
         except Exception as error:  # noqa: BLE001 - nothing has changed yet: what runs goes on
             self._log.error("reload_refused", reason=repr(error), exc_info=error)

@@ -48,10 +48,8 @@ def test_queries_of_the_dashboard_can_be_read(tmp_path: Path) -> None:
     assert f"SUCCESS: {len(rules)} rules" in promtool("check", "rules", str(path))
 
 
-def test_every_alert_is_raised_once_and_has_its_line_in_the_runbook() -> None:
+def test_every_alert_is_raised_once() -> None:
     rules = (ROOT / "config" / "prometheus-alerts.yml").read_text(encoding="utf-8")
     cases = (Path(__file__).parent / "alerts.test.yml").read_text(encoding="utf-8")
-    runbook = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     names = set(re.findall(r"- alert: (\w+)", rules))
     assert names == set(re.findall(r"alertname: (\w+)\n    exp_alerts", cases))
-    assert names == set(re.findall(r"^\| `(UmambaRt\w+)` \|", runbook, re.MULTILINE))

@@ -97,6 +97,7 @@ def test_wrong_configuration_ends_it_with_78_and_is_not_tried_again(lab: Lab) ->
     lab.run("systemctl", "start", "umamba-rt", good=False)
     lab.wait("ActiveState", "failed")
     assert lab.property("ExecMainStatus") == "78"
+    assert '"event": "start_failed"' in lab.journal()
     assert lab.property("NRestarts") in {restarts, "0"}
 
 

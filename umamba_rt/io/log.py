@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
 from typing import Literal, TextIO, cast
 
@@ -31,6 +32,19 @@ class _Sink:
         # The line that could not be flushed stays in the buffer: the next flush tries it again.
         with contextlib.suppress(OSError):
             self._stream.flush()
+
+
+def is_journal() -> bool:
+    """Whether systemd hands standard error to its journal.
+
+    Source: systemd.exec(5), ``$JOURNAL_STREAM``: device and inode of what it is connected to.
+    """
+    device, _, inode = os.environ.get("JOURNAL_STREAM", "").partition(":")
+    try:
+        status = os.fstat(sys.stderr.fileno())
+    except (OSError, ValueError):
+        return False
+    return (device, inode) == (str(status.st_dev), str(status.st_ino))
 
 
 def configure_logging(form: Literal["auto", "json", "text"], level: Level) -> None:

@@ -11,6 +11,7 @@ from typing import TypeAlias
 import structlog
 import zmq
 
+from umamba_rt.client_socket import notice_death
 from umamba_rt.errors import UnavailableError
 from umamba_rt.io.access import Access
 from umamba_rt.io.peer_guard import PeerGuard
@@ -50,8 +51,6 @@ _MAX_FRAME_BYTES = 16 * MAX_REQUEST_BYTES
 _BURST_BYTES = 1_000_000
 _LEAST_BYTES_S = 10_000.0
 _HANDSHAKE_MS = 2000  # see io/feed_endpoint.py
-_HEARTBEAT_MS = 10_000
-_HEARTBEAT_TIMEOUT_MS = 30_000
 
 
 class QueryEndpoint:
@@ -158,8 +157,7 @@ class QueryEndpoint:
         self._socket.set(zmq.RCVHWM, _MAX_REQUESTS)
         self._socket.set(zmq.MAXMSGSIZE, _MAX_FRAME_BYTES)
         self._socket.set(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
-        self._socket.set(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)
-        self._socket.set(zmq.HEARTBEAT_TIMEOUT, _HEARTBEAT_TIMEOUT_MS)
+        notice_death(self._socket)
         self._socket.set(zmq.IPV6, int("[" in address))
         self._socket.set(zmq.LINGER, 0)
 
