@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.queued import task
+from tests.support import Daemon, free_port, records_of, running_daemon
+from tests.test_daemon import config, replay, until, wait_for_feed
+from tests.test_ending import slow_weights
 from umamba_rt.core.estimate import BatchOutput, ModelIdentity
 from umamba_rt.core.preprocess import ModelInput, Norm
 from umamba_rt.core.timebase import RATE_HZ
+from umamba_rt.feed import Subscriber
+from umamba_rt.models import UMambaV2
 from umamba_rt.supervision import Deaths, Watchdog, feeding_interval_s
 from umamba_rt.window_queue import WindowQueue
 from umamba_rt.wire.message import Magnitude
@@ -134,3 +141,34 @@ def test_window_that_always_fails_costs_itself_alone() -> None:
     assert len(sent) == 5
     assert worker.counts[WorkReason.FAILED] == 1
     assert worker.restarts == 2
+
+
+def test_real_daemon_feeds_it_while_idle_and_not_while_its_model_is_at_work_for_long(
+    tmp_path: Path,
+) -> None:
+    """The event loop turns all the time, and says so in its heartbeats."""
+    weights = slow_weights(tmp_path / "slow.safetensors", UMambaV2)
+    more = f'[model]\ncheckpoint = "{weights}"\nengine = "torch"\nbatch_size = 64\n'
+    port, address = free_port(), f"ipc://{tmp_path}/feed"
+    text = config(port, address, more=more)
+    with (
+        running_daemon(tmp_path, text, WATCHDOG_USEC="400000") as daemon,
+        Subscriber(address, timeout_s=0.5) as feed,
+    ):
+        for _ in range(5):
+            daemon.wait_notified("WATCHDOG=1")
+        with replay(tmp_path, records_of(seconds=900), port, "--speed", "max"):
+            until(feed, lambda one: one.body.get("queue_depth", 0) >= 200)
+            assert falls_silent(daemon)
+            wait_for_feed(feed)
+
+
+def falls_silent(daemon: Daemon) -> bool:
+    """Whether it does not feed its watchdog for two seconds; what it sent before is passed over."""
+    ends_s = time.monotonic() + 60
+    while time.monotonic() < ends_s:
+        try:
+            daemon.wait_notified("WATCHDOG=1", 2.0)
+        except AssertionError:
+            return True
+    return False
