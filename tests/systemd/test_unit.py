@@ -110,6 +110,16 @@ def test_exposure_is_little(shipped: Path, tell: Callable[[str], None]) -> None:
     assert float(found[2]) <= MOST_EXPOSURE
 
 
+@needs_analyze
+def test_every_exposure_that_is_left_has_its_reason_in_the_unit() -> None:
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", str(UNIT)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    left = set(re.findall(r"^✗ (\w+)=", done.stdout, re.MULTILINE))
+    assert len(left) >= 5
+    remarks = re.findall(r"^#(.*)$", UNIT.read_text(encoding="utf-8"), re.MULTILINE)
+    assert {name for name in left if not any(name in remark for remark in remarks)} == set()
+
+
 def test_template_is_the_service_with_what_is_an_instances_own() -> None:
     text = UNIT.read_text(encoding="utf-8")
     for shared, own in OWN.items():
