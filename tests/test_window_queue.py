@@ -124,8 +124,9 @@ def test_overload_does_not_make_estimates_older_and_older() -> None:
     assert queue.dropped > 800
 
 
+@pytest.mark.parametrize("size", [2, 4])
 def test_queue_that_nothing_is_taken_from_stands_still_though_its_windows_stay_young(
-    monkeypatch: pytest.MonkeyPatch,
+    size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock_ns = [0]
     monkeypatch.setattr(window_queue, "now_ns", lambda: clock_ns[0])
@@ -136,11 +137,11 @@ def test_queue_that_nothing_is_taken_from_stands_still_though_its_windows_stay_y
             for station in "ab":
                 queue.put(Task(task(station, clock_ns[0] // NS_PER_S, 2).window, clock_ns[0]))
 
-    queue = WindowQueue(size=4, max_age_s=2.0)
+    queue = WindowQueue(size, max_age_s=2.0)
     clock_ns[0] += 100 * NS_PER_S
     assert queue.still_s == 0
     fill(61)
-    assert queue.oldest_wait_s == 1
+    assert queue.oldest_wait_s == size / 2 - 1
     assert queue.still_s == 60
     queue.take(1, 0)
     assert queue.still_s == 0

@@ -92,13 +92,13 @@ class WindowQueue:
         """Add a window."""
         group = task.window.group
         with self._changed:
+            if not self._tasks:
+                self._still_ns = now_ns()
             if len(self) >= self.size:
                 if task.window.revision:  # news go before what is known better now
                     self.dropped += 1
                     return
                 self._make_room(group)
-            if not self._tasks:
-                self._still_ns = now_ns()
             self._came += 1
             self._tasks[self._came] = task
             if group not in self._numbers:
