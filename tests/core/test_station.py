@@ -18,7 +18,11 @@ def channel(subsource: str) -> SourceId:
 
 def claimed(codes: str) -> tuple[ComponentSet, list[int | None]]:
     components = ComponentSet()
-    return components, [components.claim(channel(code)) for code in codes]
+    rows = [
+        components.claim(channel(code)) if components.admits(channel(code)) else None
+        for code in codes
+    ]
+    return components, rows
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -72,3 +76,21 @@ def test_a_channel_keeps_its_row_and_there_are_never_more_than_three(codes: str)
     )
     assert len(components.codes) <= 3
     assert set(components.codes) == {code for code, row in first.items() if row is not None}
+
+
+def test_a_channel_that_has_no_place_cannot_claim_one() -> None:
+    components, _ = claimed("ZNE")
+    with pytest.raises(ValueError, match=r"1 has no place beside ZNE"):
+        components.claim(channel("1"))
+
+
+def test_a_released_row_is_the_next_ones() -> None:
+    components, _ = claimed("Z12")
+    assert not components.admits(channel("N"))
+    assert components.would_admit(channel("N"), without=[channel("1"), channel("2")])
+    components.release(channel("1"))
+    assert not components.admits(channel("N"))
+    components.release(channel("2"))
+    assert (components.codes, components.missing) == ("Z", "NE")
+    assert [components.claim(channel(code)) for code in "EN"] == [1, 2]
+    assert components.rows == (0, 2, 1)

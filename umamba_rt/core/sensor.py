@@ -8,24 +8,24 @@ from dataclasses import replace
 
 import numpy as np
 
-from umamba_rt.core.channel import Channel, require_rate
 from umamba_rt.core.compose import Origin, compose
 from umamba_rt.core.cut import Cut, Fault
 from umamba_rt.core.gaps import find_gaps
 from umamba_rt.core.grid_run import GridRun
 from umamba_rt.core.headers import RecordHeaders
-from umamba_rt.core.ids import GroupId, SourceId
+from umamba_rt.core.ids import GroupId
 from umamba_rt.core.inventory import EMPTY, Inventory
 from umamba_rt.core.preference import Roster
 from umamba_rt.core.reasons import Reason
 from umamba_rt.core.revisions import Revisions
 from umamba_rt.core.ring import N_COMPONENTS, Ring
 from umamba_rt.core.segment import Segment
+from umamba_rt.core.sensor_channels import SensorChannels
 from umamba_rt.core.sensor_facts import SensorFacts, recent_gaps
 from umamba_rt.core.sensor_frame import SensorFrame
 from umamba_rt.core.sensor_rules import SensorRules
 from umamba_rt.core.state import StateChange, StateName, StationState
-from umamba_rt.core.station import COMPONENT_ORDER, ComponentSet
+from umamba_rt.core.station import COMPONENT_ORDER
 from umamba_rt.core.timebase import RATE_HZ, index_ns, rfc3339
 from umamba_rt.core.window import Window, WindowSchedule
 
@@ -58,8 +58,8 @@ class Sensor:
         self._refused_ns = 0  # the latest arrival of a channel that cannot be used
         self._stop = 0  # grid index after the newest sample that came
         self._rules = rules
-        self._components = ComponentSet()
-        self._channels: dict[SourceId, tuple[int, Channel]] = {}
+        self._channels = SensorChannels(rules.reorder_ns, rules.stale_after_ns)
+        self._components = self._channels.components
         self._headers = RecordHeaders(rules.capacity // RATE_HZ + 1)
         self._ring = Ring(rules.capacity)
         self._schedule = WindowSchedule(rules.window)
@@ -91,15 +91,9 @@ class Sensor:
         Raises:
             SampleRateError: see ``Channel.accept``.
         """
-        known = self._channels.get(segment.source_id)
+        known = self._channels.of(segment)
         if known is None:
-            if self._components.admits(segment.source_id):
-                require_rate(segment)  # a channel that cannot be used takes no place
-            component = self._components.claim(segment.source_id)
-            if component is None:
-                return None
-            known = component, Channel(segment.source_id, self._rules.reorder_ns)
-            self._channels[segment.source_id] = known
+            return None
         component, channel = known
         rate_changes = channel.rate_changes
         runs = channel.accept(segment, now_ns)
@@ -120,7 +114,7 @@ class Sensor:
     def tick(self, now_ns: int) -> Cut:
         """Cut what a wait's end makes due, and notice silence and missing components."""
         cut = Cut()
-        for component, channel in self._channels.values():
+        for component, channel in self._channels:
             for run in channel.tick(now_ns):
                 self._place(component, run, cut, now_ns)
         self._cut_due(cut, now_ns)
@@ -145,8 +139,7 @@ class Sensor:
         """What there is to know now; looks through the whole ring (0.1 ms)."""
         ring = self._ring
         held = ring.read(0 if ring.is_empty else ring.start, ring.capacity)
-        rates = {row: float(channel.rate_hz) for row, channel in self._channels.values()}
-        rows = self._components.rows
+        rates, rows = self._channels.rates_hz, self._components.rows
         return SensorFacts(
             group=self.group,
             state=self.state.latest,
@@ -236,7 +229,7 @@ class Sensor:
         if gaps.worst > self._rules.window.max_gap:
             detail = f"{gaps.worst / RATE_HZ:g} s missing {where}"
             return Fault(Reason.WITHHELD_GAP, "gap", detail)
-        by_row = {row: source_id for source_id, (row, _) in self._channels.items()}
+        by_row = self._channels.by_row
         end_ns = index_ns(first + raw.shape[1] - 1)
         frame = self._frame.at([by_row[row] for row in rows], end_ns)
         if frame.orientation == "assumed" and self._components.needs_orientation:
@@ -289,10 +282,9 @@ class Sensor:
         return first_ns is not None and now_ns - first_ns > self._rules.window.max_wait_ns
 
     def _origin(self, rows: Sequence[int], first: int) -> Origin:
-        rates = {row: channel.rate_hz for row, channel in self._channels.values()}
         return Origin(
             components=self._components.codes,
-            native_rate_hz=float(rates[rows[0]]),
+            native_rate_hz=self._channels.rates_hz[rows[0]],
             stated=self._headers.over(first, first + self._rules.window.length),
         )
 

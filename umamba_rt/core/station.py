@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from umamba_rt.core.ids import SourceId
 
 COMPONENT_ORDER = "ZNE"
@@ -17,7 +19,8 @@ class ComponentSet:
     """The channels that fill a sensor's three rows, in the order in which they came.
 
     A channel is let in as long as one scheme holds it together with all those before it: of a
-    station that sends Z, N, E and also 1 and 2, whichever horizontal comes first decides.
+    station that sends Z, N, E and also 1 and 2, whichever horizontal comes first decides. A row is
+    a channel's until it is released.
 
     Attributes:
         codes: subsource codes of the channels, in the places Z N E, as in ``ZNE``, ``Z12``, ``Z``.
@@ -28,29 +31,43 @@ class ComponentSet:
     """
 
     def __init__(self) -> None:
-        self._codes: list[str] = []
+        self._codes: dict[str, int] = {}  # and their rows
         self._settle()
 
     def admits(self, source_id: SourceId) -> bool:
         """Whether a channel is one of them or could become one."""
-        return any({*self._codes, source_id.subsource} <= set(scheme) for scheme in SCHEMES)
+        return self.would_admit(source_id)
 
-    def claim(self, source_id: SourceId) -> int | None:
-        """The row of a channel, 0 to 2, or None where it fits none."""
+    def would_admit(self, source_id: SourceId, without: Iterable[SourceId] = ()) -> bool:
+        """The same, were some of them not there."""
+        codes = {*self._codes} - {one.subsource for one in without} | {source_id.subsource}
+        return any(codes <= set(scheme) for scheme in SCHEMES)
+
+    def claim(self, source_id: SourceId) -> int:
+        """The row of a channel, 0 to 2.
+
+        Raises:
+            ValueError: it is not admitted.
+        """
         code = source_id.subsource
         if code not in self._codes:
             if not self.admits(source_id):
-                return None
-            self._codes.append(code)
+                raise ValueError(f"{source_id} has no place beside {self.codes}")
+            self._codes[code] = min({*range(len(COMPONENT_ORDER))} - {*self._codes.values()})
             self._settle()
-        return self._codes.index(code)
+        return self._codes[code]
+
+    def release(self, source_id: SourceId) -> None:
+        """Take a channel's row from it."""
+        del self._codes[source_id.subsource]
+        self._settle()
 
     def _settle(self) -> None:
-        """Set what is asked for at every record and changes three times at most."""
+        """Set what is asked for at every record and changes seldom."""
         scheme = next(scheme for scheme in SCHEMES if set(self._codes) <= set(scheme))
         places = list(zip(COMPONENT_ORDER, scheme, strict=True))
         self.codes = "".join(code for code in scheme if code in self._codes)
         self.missing = "".join(name for name, code in places if code not in self._codes)
-        self.rows = tuple(self._codes.index(code) for code in self.codes)
-        self.is_vertical_only = self._codes == ["Z"]
+        self.rows = tuple(self._codes[code] for code in self.codes)
+        self.is_vertical_only = set(self._codes) == {"Z"}
         self.needs_orientation = scheme in _NEED_ORIENTATION
