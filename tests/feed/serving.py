@@ -50,6 +50,14 @@ class Served:
 
 
 @contextmanager
+def asked(recall: Recall, query: str, requests_hz: float = 1000.0) -> Iterator[QueryEndpoint]:
+    """The history answers at an address until the block ends."""
+    endpoint = QueryEndpoint(query, recall.handlers, requests_hz=requests_hz)
+    with answering(endpoint):
+        yield endpoint
+
+
+@contextmanager
 def served(
     directory: Path | None = None,
     *,
@@ -64,9 +72,8 @@ def served(
     publisher = Publisher(PublisherConfig(address=feed, high_water_mark=high_water_mark))
     config = HistoryConfig(memory_messages=memory_messages, disk_mb=disk_mb)
     recall = Recall(publisher, config, directory)
-    endpoint = QueryEndpoint(query, recall.handlers, requests_hz=requests_hz)
     try:
-        with answering(endpoint):
+        with asked(recall, query, requests_hz) as endpoint:
             yield Served(publisher, recall, endpoint)
     finally:
         recall.close()

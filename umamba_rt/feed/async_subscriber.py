@@ -46,7 +46,8 @@ class AsyncSubscriber(Counts):
         place = query_address_of(address, query_address)
         self._follower = Follower(wanted, start, recovers=bool(place), check_s=check_s)
         self._timeout_s = timeout_s
-        self._answer_s = min(ANSWER_S, max(LEAST_ANSWER_S, timeout_s or ANSWER_S))
+        wait_s = ANSWER_S if timeout_s is None else timeout_s
+        self._answer_s = min(ANSWER_S, max(LEAST_ANSWER_S, wait_s))
         context = zmq.asyncio.Context()
         self._socket = prepared(context.socket(zmq.SUB), keys)
         for topic in wanted:
@@ -92,11 +93,11 @@ class AsyncSubscriber(Counts):
             wait_s = min(ends_s - now_s, follower.wait_s(now_s))
             limit_ms = None if wait_s == float("inf") else max(0, int(wait_s * 1000)) + 1
             if await self._socket.poll(limit_ms):
-                follower.heard(await self._socket.recv_multipart())
-            elif loop.time() >= ends_s:
+                follower.heard(await self._socket.recv_multipart(), loop.time())
+                continue
+            follower.idle(now_s := loop.time())
+            if now_s >= ends_s:
                 return None
-            else:
-                follower.idle(loop.time())
         return message
 
     def close(self) -> None:

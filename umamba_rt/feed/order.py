@@ -2,49 +2,22 @@
 
 Each message is numbered in its topic and in its session. A topic's next number is handed out, a
 lower one was handed out before, a higher one shows a gap. What a gap hides is asked of the daemon's
-history, from the last message of that topic on; ``Run`` is such an asking.
+history, from the last message of that topic on: a ``Run``. Until it is answered, what shows a gap
+waits, and with it the later ones of its topic; a session waits until the end of the last one came.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
+from umamba_rt.feed.gaps import Gaps
+from umamba_rt.feed.held import Held
 from umamba_rt.feed.message import FeedMessage
 from umamba_rt.feed.position import PASSED_KNOWN, Position, Seen
 from umamba_rt.feed.repeats import Repeats
-
-# How far back the history is read for all topics at once; one that spoke last before that is asked
-# for by itself. At 600 messages a second, 8 s: each station speaks every hop.
-LOOK_BACK = 5000
-# Topics of closed events that are remembered, so that the history does not bring them again:
-# as many as topics of which the daemon's history tells the latest message.
-_CLOSED_KNOWN = 20_000
-
-
-@dataclass(slots=True)
-class Run:
-    """One reading of the history, page by page.
-
-    Attributes:
-        session: of the messages that come next; ``oldest`` for all there is.
-        seq: of the last one that is not wanted.
-        topics: prefixes of the wanted topics.
-        start: where it began; everything of ``topics`` behind that comes, or has gone.
-    """
-
-    session: str
-    seq: int
-    topics: tuple[str, ...]
-    start: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.start = self.seq
-
-    def covers(self, topic: str, seq: int) -> bool:
-        """Whether it brings all of a topic's messages behind a number."""
-        return self.start <= seq and topic.startswith(self.topics)
+from umamba_rt.feed.run import Run
+from umamba_rt.feed.topic_numbers import TopicNumbers
 
 
 class Order:
@@ -55,9 +28,10 @@ class Order:
         repeated: windows that a killed daemon sent again; handed out once.
         recovered: messages that came from the history.
         gone: how often the history no longer had what was asked for.
-        recovers: whether there is a history to ask now.
         suspects: topics that were behind at the last comparison, and what they lacked.
-        run: the reading of the history that is under way; None: messages may be taken live.
+        run: the reading of the history that is under way; None: there is nothing to ask.
+        held: live messages that wait for it.
+        waits: whether every message has to wait for ``admit``.
 
     Args:
         topics: prefixes of the topics that are subscribed to.
@@ -71,29 +45,41 @@ class Order:
         self.gone = 0
         self.run: Run | None = None
         self.suspects: dict[str, int] = {}
+        self.held = Held()
+        self.waits = False
         self._topics = tuple(topics)
-        self.recovers = recovers
-        self._session = ""
-        self._seq = 0
-        # Before that number nothing is known of topics that have not spoken; None: nor behind it.
-        self._base: int | None = None
-        self._seen: dict[str, Seen] = {}
-        self._gaps: dict[str, int] = {}  # topics with a gap, and where it begins
-        self._held: FeedMessage | None = None  # the live message that showed it
-        self._closed: deque[str] = deque()
+        self._recovers = recovers
+        self._numbers = TopicNumbers("")
+        self._gaps = Gaps()
         self._passed: deque[str] = deque(maxlen=PASSED_KNOWN)
         self._repeats = Repeats()
 
+    @property
+    def session(self) -> str:
+        """The one whose messages are handed out; empty before any."""
+        return self._numbers.session
+
+    @property
+    def before(self) -> Mapping[str, Seen]:
+        """Topics of the session that spoke before the first message, and not since."""
+        return self._numbers.before
+
+    @property
+    def turns(self) -> bool:
+        """Whether messages of another session wait for this one's end."""
+        return self.held.newest_session not in ("", self.session)
+
     def begin(self, position: Position) -> None:
         """Begin behind a position; what came before is not wanted."""
-        self._session, self._seq, self._base = position.session, position.seq, position.begun
-        self._seen = dict(position.topics)
+        self._numbers = TopicNumbers(
+            position.session, position.begun, position.seq, position.topics, whole=True
+        )
         self._passed.extend(position.passed)
 
     def resume(self, position: Position) -> None:
         """Begin where another subscriber ended, which is asked of the history."""
         self.begin(position)
-        self.run = Run(position.session, self._tail(), self._topics)
+        self.run = self._tail_run()
 
     def read_all(self) -> None:
         """Begin with everything that the history holds."""
@@ -102,42 +88,50 @@ class Order:
     def live(self, message: FeedMessage) -> list[FeedMessage]:
         """Take a message from the feed; gives what is to be handed out now.
 
-        Where this leaves a ``run`` behind, pages come next.
+        Where this leaves a ``run`` behind, pages come next, or as soon as the daemon answers.
         """
         if message.session in self._passed:
             return []  # that session was read to its end, from the history
-        if message.session != self._session:
-            if self.recovers and self._session:
-                self._held = message
-                self.run = Run(self._session, self._tail(), self._topics)
-                return []
-            self._begin_anew(message.session, known=bool(self._session))
-        if not self._is_next(message) and self.recovers and not self._is_known(message):
-            self._held = message
-            self._gaps[message.topic] = self._last_seq(message.topic)
-            self._next_run()
+        if self._recovers and self._has_to_wait(message):
+            self.held.add(message)
+            if not self.waits:
+                self._ask_before(message)
             return []
+        if message.session != self.session:
+            self._begin_anew(message.session, message.seq - 1)
         return self._taken(message)
+
+    def admit(self) -> list[FeedMessage]:
+        """Messages need not wait for the beginning any more; gives those that were waiting."""
+        self.waits = False
+        held = self.held.take()
+        begun = [one for one in held if one.session == self.session]
+        return [one for message in begun for one in self.live(message)]
 
     def compare(self, session: str, seen: Mapping[str, Seen]) -> None:
         """Take the daemon's own word on the last message of each topic; may leave a ``run``.
 
         What is behind may still be on its way: ``confirm`` looks again.
         """
-        if session != self._session:
-            self.run = Run(self._session, self._tail(), self._topics)
+        if session != self.session:
+            self.run = self._tail_run()
             return
+        self._numbers.compared(seen)
         self.suspects = {
-            topic: one.topic_seq for topic, one in seen.items() if self._lacks(topic, one.topic_seq)
+            topic: one.topic_seq
+            for topic, one in seen.items()
+            if self._numbers.lacks(topic, one.topic_seq)
         }
+        self._settle()
 
     def confirm(self) -> None:
         """What was behind and still is has been lost; may leave a ``run``."""
         for topic, topic_seq in self.suspects.items():
-            if self._lacks(topic, topic_seq):
-                self._gaps[topic] = self._last_seq(topic)
+            if self._numbers.lacks(topic, topic_seq):
+                self._note_gap(topic)
         self.suspects = {}
         self._next_run()
+        self._settle()
 
     def page(
         self,
@@ -160,141 +154,141 @@ class Order:
         run = self.run
         assert run is not None
         self.gone += gone
-        if of in self._passed and of != following[0]:
-            return self._cross(following[0])
         if of in self._passed:
             messages = ()
-        elif of != self._session:
-            self._begin_anew(of, known=bool(self._session))
-        handed = []
+        handed = [] if of in (self.session, *self._passed) else self._turn(of)
         for message in messages:
             handed += self._recalled(run, message)
-        self.recovered += len(handed)
-        if following[0] not in (self._session, of):
-            return handed + self._cross(following[0])
+        if following[0] not in (self.session, of) or (of in self._passed and of != following[0]):
+            self._cross(run, following[0])
+            return handed
         more = more and following[1] != run.seq
         run.session, run.seq = following
         return handed if more else handed + self._end(run)
 
     def give_up(self) -> list[FeedMessage]:
-        """The history does not answer: count what is missing, and go on live."""
-        self.run = None
+        """Wait for no answer any more: count what is missing, and go on live."""
+        self.run, self.waits = None, False
         self._gaps.clear()
-        return self._release()
+        return self._released(self.held.take())
+
+    def _has_to_wait(self, message: FeedMessage) -> bool:
+        if self.waits:
+            return True
+        if message.session != self.session:
+            return bool(self.session) or self.run is not None
+        if self.run is not None and self._numbers.is_unsure(message.topic):
+            return True  # the history may have earlier ones
+        return message.topic in self._gaps or self._numbers.shows_gap(message)
+
+    def _ask_before(self, message: FeedMessage) -> None:
+        """See to it that the history is asked for what belongs before a message."""
+        if message.session != self.session:
+            self.run = self.run or self._tail_run()
+            return
+        self._note_gap(message.topic, self.run)
+        if self.run is None:
+            self._next_run()
 
     def _recalled(self, run: Run, message: FeedMessage) -> list[FeedMessage]:
         """Take a message from the history."""
         topic = message.topic
         if topic in self._gaps or not topic.startswith(self._topics):
             return []  # comes again, and then in its order
-        if not self._is_next(message) and not self._is_known(message):
-            last_seq = self._last_seq(topic)
-            if not run.covers(topic, last_seq):
-                self._gaps[topic] = last_seq
+        handed: list[FeedMessage] = []
+        if self._numbers.shows_gap(message) or self._numbers.is_unsure(topic):
+            if self._still_waits(run, message):
                 return []
-        return self._taken(message)
+            # The history lost what is missing, and maybe some that came live after that.
+            handed = self._released(self.held.take_before(message))
+        recalled = self._taken(message)
+        self.recovered += len(recalled)
+        return handed + recalled
 
-    def _cross(self, session: str) -> list[FeedMessage]:
-        """The session's end is reached: fill what gaps there are, then go on with the next one."""
+    def _cross(self, run: Run, session: str) -> None:
+        """The session's end is reached: read what of it is still missing, then the next one."""
         if self._gaps:
             self._next_run()
-            return []
-        self.run = Run(session, 0, self._topics)
-        if self._held is not None and self._held.session == self._session:
-            return self._release()  # a kill can keep the very last message from the disk
-        return []
+        elif run.topics == self._topics and run.start <= self._numbers.tail():
+            self.run = Run(session, 0, self._topics)
+        else:
+            self.run = self._tail_run()  # that was for some topics, or for the latest messages
 
     def _end(self, run: Run) -> list[FeedMessage]:
-        """A run is over: the next one, or the message that was held."""
+        """A run is over: hand out what waited for it; the next one, if something still waits."""
         self.run = None
-        if self._base is None:
-            self._base = run.seq
-        held = self._held
-        if held is not None and held.session == self._session and not self._is_known(held):
-            last_seq = self._last_seq(held.topic)
-            if not self._is_next(held) and not run.covers(held.topic, last_seq):
-                self._gaps[held.topic] = last_seq
+        if run.topics == self._topics:
+            self._numbers.read_through(run.start, run.seq)
+        handed: list[FeedMessage] = []
+        waiting: list[FeedMessage] = []
+        for message in self.held.take(self.session):
+            if self._still_waits(run, message):
+                waiting.append(message)
+            else:
+                handed += self._taken(message)
+        self.held.put_back(waiting)
         self._next_run()
-        return [] if self.run else self._release()
+        if self.run is None:
+            handed += self._released(self.held.take())
+            self._settle()
+        return handed
 
-    def _release(self) -> list[FeedMessage]:
-        held, self._held = self._held, None
-        if held is None:
-            return []
-        if held.session != self._session:
-            self._begin_anew(held.session, known=True)
-        return self._taken(held)
+    def _still_waits(self, run: Run, message: FeedMessage) -> bool:
+        """Whether what is missing before a message is not what a run brings, or brought."""
+        topic = message.topic
+        if topic not in self._gaps and self._numbers.shows_gap(message):
+            self._note_gap(topic, run)
+        return topic in self._gaps
+
+    def _note_gap(self, topic: str, run: Run | None = None) -> None:
+        self._gaps.note(topic, self._numbers.last_seq(topic), run)
+
+    def _turn(self, session: str) -> list[FeedMessage]:
+        """The history goes on with another session: what it lacks of the last one is lost."""
+        # A kill can keep the very last messages from the disk.
+        handed = self._released(self.held.take(self.session))
+        self._begin_anew(session, 0)
+        return handed
+
+    def _released(self, held: Sequence[FeedMessage]) -> list[FeedMessage]:
+        """Hand out what waited, one session after the other, without what is missing before it."""
+        handed: list[FeedMessage] = []
+        for message in held:
+            if message.session in self._passed:
+                continue
+            if message.session != self.session:
+                self._begin_anew(message.session, message.seq - 1)
+            handed += self._taken(message)
+        return handed
 
     def _next_run(self) -> None:
-        """Ask for gaps: the recent ones together, else one topic."""
-        if not self._gaps:
-            return
-        recent = {topic: seq for topic, seq in self._gaps.items() if self._is_recent(seq)}
-        if recent:
-            self.run = Run(self._session, min(recent.values()), self._topics)
-            for topic in recent:
-                del self._gaps[topic]
-        else:
-            topic, seq = self._gaps.popitem()
-            self.run = Run(self._session, seq, (topic,))
+        """Ask for gaps, if there are any."""
+        following = self._gaps.next_run(self.session, self._topics, self._numbers.is_recent)
+        self.run = following or self.run
+
+    def _tail_run(self) -> Run:
+        return Run(self.session, self._numbers.tail(), self._topics)
 
     def _taken(self, message: FeedMessage) -> list[FeedMessage]:
         """Hand a message out unless that was done; a jump before it is lost."""
-        if self._is_known(message):
+        if self._numbers.is_known(message):
             return []
-        if not self._is_next(message):
-            known = self._seen.get(message.topic)
-            self.missed += message.topic_seq - (known.topic_seq if known else 0) - 1
-        self._note(message)
+        self.missed += self._numbers.missing_before(message)
+        self._numbers.note(message)
         if self._repeats.has(message):
             self.repeated += 1
             return []
         return [message]
 
-    def _note(self, message: FeedMessage) -> None:
-        self._seen[message.topic] = Seen(message.topic_seq, message.seq)
-        self._seq = max(self._seq, message.seq)
-        if message.topic.startswith("event.") and message.body.get("state") == "closed":
-            self._closed.append(message.topic)
-            if len(self._closed) > _CLOSED_KNOWN:
-                self._seen.pop(self._closed.popleft(), None)
-
-    def _is_next(self, message: FeedMessage) -> bool:
-        if message.topic_seq == 0:
-            return True
-        known = self._seen.get(message.topic)
-        if known is None:
-            return self._base is None or message.topic_seq == 1
-        return message.topic_seq == known.topic_seq + 1
-
-    def _is_known(self, message: FeedMessage) -> bool:
-        known = self._seen.get(message.topic)
-        if message.topic_seq == 0 or known is None:
-            return False
-        return message.topic_seq <= known.topic_seq
-
-    def _lacks(self, topic: str, topic_seq: int) -> bool:
-        known = self._seen.get(topic)
-        return topic_seq > (known.topic_seq if known else 0)
-
-    def _is_recent(self, seq: int) -> bool:
-        return self._seq - seq <= LOOK_BACK
-
-    def _last_seq(self, topic: str) -> int:
-        known = self._seen.get(topic)
-        return known.seq if known else self._base or 0
-
-    def _tail(self) -> int:
-        """From where on a session's end may have holes that no later message has shown yet."""
-        ends = [self._base or 0, *(seen.seq for seen in self._seen.values())]
-        return min(filter(self._is_recent, ends), default=self._seq)
-
-    def _begin_anew(self, session: str, *, known: bool) -> None:
-        """Another session: its numbers begin at 1; all of them are wanted where one was known."""
-        if self._session:
-            self._passed.append(self._session)
-        self._session, self._seq, self.suspects = session, 0, {}
-        self._base = 0 if known else None
-        self._seen.clear()
+    def _begin_anew(self, session: str, begun: int) -> None:
+        """Another session, all of which is wanted; the first one behind ``begun``."""
+        known = bool(self.session)
+        if known:
+            self._passed.append(self.session)
+        self._numbers = TopicNumbers(session, 0 if known else begun, whole=known)
+        self.suspects = {}
         self._gaps.clear()
-        self._closed.clear()
+
+    def _settle(self) -> None:
+        if self.run is None and not self.suspects:
+            self._numbers.settle()

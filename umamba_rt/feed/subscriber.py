@@ -35,6 +35,14 @@ class Subscriber(Counts, ClientSocket):
     fetched is counted (``missed``). A daemon that was killed sends again what it may not have sent,
     and says so (``repeat``); what had arrived all the same is not handed out twice. A daemon that
     was restarted is connected to again, and the end of its last session is fetched, too.
+
+    A history that does not answer is asked again, after 30 s at the latest. Topics without a gap go
+    on meanwhile; what lies behind a gap waits, and so does a new session until the end of the last
+    one was fetched: for a minute (``patience.PATIENCE_S``), and up to 10,000 messages
+    (``held.HELD_MOST``), beyond which they are fetched as well. Then what waits is handed out, what
+    is missing is counted, and of the last session's end nobody knows; until there is an answer a
+    gap is counted at once. The beginning (``start``) is asked for until it is answered: it may be
+    up before the daemon. For ``now``, messages that come before the answer are handed out.
     """
 
     def __init__(
@@ -100,11 +108,11 @@ class Subscriber(Counts, ClientSocket):
                 continue
             wait_s = min(ends_s - now_s, follower.wait_s(now_s))
             if self._socket.poll(_milliseconds(wait_s)):
-                follower.heard(self._socket.recv_multipart())
-            elif (now_s := time.monotonic()) >= ends_s:
+                follower.heard(self._socket.recv_multipart(), time.monotonic())
+                continue
+            follower.idle(now_s := time.monotonic())
+            if now_s >= ends_s:
                 return None
-            else:
-                follower.idle(now_s)
         return message
 
     def close(self) -> None:
