@@ -18,7 +18,7 @@ from tests.support import ROOT
 from umamba_rt.commands.listen import ListenOptions, listen
 from umamba_rt.errors import UnavailableError
 from umamba_rt.feed import Subscriber
-from umamba_rt.io.recording import decode_line, encode_line, read_recording
+from umamba_rt.io.recording import Recorder, decode_line, encode_line, read_recording
 
 
 def sending(feed: Served, stop: threading.Event) -> None:
@@ -79,6 +79,69 @@ def test_damaged_lines_are_named_and_left_out(tmp_path: Path) -> None:
     assert [one.body for one in found] == [body, body]
     assert [text.split(":")[1] for text in damage] == ["2", "3", "4", "6"]
     assert found[0].sent_ns == 1_577_836_800 * 10**9
+
+
+def test_message_behind_a_cut_line_begins_a_new_one_and_play_names_the_cut_one(
+    tmp_path: Path,
+) -> None:
+    body = b'{"sent_at":"2020-01-01T00:00:00.000000Z"}'
+    path = tmp_path / "feed.jsonl"
+    with Recorder(path) as recorder:
+        recorder.write("heartbeat", body)
+    path.write_bytes(path.read_bytes() + encode_line("heartbeat", body)[:30])
+    for _ in range(2):
+        with Recorder(path) as recorder:
+            recorder.write("heartbeat", body)
+    command = [sys.executable, "-m", "umamba_rt", "play", str(path)]
+    command += ["--address", "tcp://127.0.0.1:*", "--speed", "max"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "3 messages sent")
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith(f"{path}:2: ")
+
+
+def test_message_that_lacks_only_its_line_end_is_kept(tmp_path: Path) -> None:
+    body = b'{"sent_at":"2020-01-01T00:00:00.000000Z"}'
+    path = tmp_path / "feed.jsonl"
+    path.write_bytes(encode_line("heartbeat", body).rstrip())
+    with Recorder(path) as recorder:
+        recorder.write("heartbeat", body)
+    assert len(list(read_recording(path, pytest.fail))) == 2
+
+
+# A file may grow to 100 bytes: the write behind that is a short one, the next one an error.
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+from umamba_rt.io.recording import Recorder
+body = b'{"sent_at":"2020-01-01T00:00:00.000000Z"}'
+with Recorder(Path(sys.argv[1])) as recorder:
+    recorder.write("heartbeat", body)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
+    try:
+        recorder.write("heartbeat", body)
+    except OSError as error:
+        print(type(error).__name__)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    recorder.write("heartbeat", body)
+"""
+
+
+def test_short_write_is_an_error_and_costs_no_other_message(tmp_path: Path) -> None:
+    path = tmp_path / "feed.jsonl"
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(path)],
+        capture_output=True, text=True, check=False, cwd=ROOT,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("OSError\n", "")
+    damage: list[str] = []
+    assert len(list(read_recording(path, damage.append))) == 2
+    assert [text.split(":")[1] for text in damage] == ["2"]
+
+
+def test_full_disk_ends_the_recording_and_names_the_file() -> None:
+    with served() as feed, pytest.raises(UnavailableError, match=r"/dev/full.*No space"):
+        run(feed, record=Path("/dev/full"))
 
 
 def test_line_of_another_writer_is_read_too() -> None:

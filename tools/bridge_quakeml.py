@@ -2,9 +2,11 @@
 """Write a QuakeML file for each network event that closes, from a running daemon's feed.
 
     tools/bridge_quakeml.py --folder events [--address FEED] [--query-address QUERY]
+        [--server-key KEY --key-file FILE]
 
-A file is named by its event and replaced as a whole; a position file beside them lets a restarted
-bridge write what closed while it was away.
+A file is named by its event and replaced as a whole. ``position.json`` beside them lets a restarted
+bridge write what closed while it was away. Where there is none, or a broken one, it begins with the
+oldest event in the daemon's history.
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ from obspy.core.event import (
 
 from umamba_rt.cli import Parser, guarded
 from umamba_rt.defaults import FEED_ADDRESS
-from umamba_rt.feed import FeedMessage, Position, Subscriber
+from umamba_rt.errors import UnavailableError
+from umamba_rt.feed import ClientKeys, FeedMessage, Position, Subscriber, client_keys
+from umamba_rt.feed.conversation import Start
 
 _POSITION = "position.json"
 
@@ -82,17 +86,51 @@ def write(message: FeedMessage, folder: Path) -> Path | None:
     return beside.replace(path)
 
 
+def start_of(path: Path) -> Start:
+    """Where the last run ended; ``history`` where there was none, or its file says nothing.
+
+    Raises:
+        UnavailableError: the file cannot be read.
+    """
+    if not path.exists():
+        return "history"
+    try:
+        return Position.of_json(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise UnavailableError(str(path), str(error)) from error
+    except (ValueError, RecursionError) as error:
+        told = f"no position ({error}); beginning with the oldest event in the history"
+        print(f"bridge_quakeml: {path}: {told}", file=sys.stderr, flush=True)
+        return "history"
+
+
+def keys_of(options: argparse.Namespace) -> ClientKeys | None:
+    """The keys that were named, or None.
+
+    Raises:
+        UnavailableError: one is missing, or its file is none.
+    """
+    if not (options.server_key or options.key_file):
+        return None
+    try:
+        return client_keys(options.server_key, options.key_file)
+    except (OSError, ValueError) as error:
+        named = " ".join(filter(None, (options.server_key, options.key_file)))
+        raise UnavailableError(named, str(error)) from error
+
+
 def bridge(options: argparse.Namespace) -> int:
     """Write files until interrupted, or ``--count`` were written; returns 0."""
     folder: Path = options.folder
     folder.mkdir(parents=True, exist_ok=True)
     position = folder / _POSITION
-    start: Any = "history"
-    if position.exists():
-        start = Position.of_json(json.loads(position.read_text(encoding="utf-8")))
     written = 0
     with Subscriber(
-        options.address, ["event.network."], query_address=options.query_address, start=start
+        options.address,
+        ["event.network."],
+        query_address=options.query_address,
+        start=start_of(position),
+        keys=keys_of(options),
     ) as feed:
         for message in feed:
             path = write(message, folder)
@@ -113,6 +151,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, required=True, help="of the files")
     parser.add_argument("--address", default=FEED_ADDRESS, help="of the feed (%(default)s)")
     parser.add_argument("--query-address", help="of the history")
+    parser.add_argument(
+        "--server-key", default="", metavar="KEY", help="CURVE: the daemon's public key or its file"
+    )
+    parser.add_argument(
+        "--key-file", default="", metavar="FILE", help="CURVE: our own pair, of keys new"
+    )
     parser.add_argument("--count", type=int, help="end after so many files")
     options = parser.parse_args(arguments)
     return guarded("bridge_quakeml", lambda: bridge(options))

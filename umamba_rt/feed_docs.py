@@ -50,15 +50,19 @@ def _rows(described: Mapping[str, Any], above: str) -> Iterator[str]:
     required = described.get("required", ())
     for name, item in described["properties"].items():
         path = f"{above}{name}"
-        if name not in required:
-            always = "not always"
-        else:
-            always = "may be null" if "null" in _kinds(item) else "always"
+        there = _there(item, required=name in required)
         meaning = item.get("description", "").replace("|", "\\|")
-        yield f"| `{path}` | {_type(item)} | {_unit(name, item)} | {always} | {meaning} |"
+        yield f"| `{path}` | {_type(item)} | {_unit(name, item)} | {there} | {meaning} |"
         within = item.get("items", item)
         if "properties" in within and not (name == "station" and above):  # told of before
             yield from _rows(within, f"{path}{'[]' if 'items' in item else ''}.")
+
+
+def _there(item: Mapping[str, Any], *, required: bool) -> str:
+    limits = [] if required else ["not always"]
+    if "null" in _kinds(item):
+        limits.append("may be null")
+    return ", ".join(limits) or "always"
 
 
 def _type(item: Mapping[str, Any]) -> str:

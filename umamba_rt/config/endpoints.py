@@ -65,7 +65,7 @@ class HistoryConfig:
     memory_mb: int = key("and what they may take there", 64, low=1, high=65536)
     disk_mb: int = key(
         "beyond that in the state directory, where one is kept; the oldest are deleted. 0: none.\n"
-        "A message takes 1 kB, one of V1 3 kB: this is an hour of 40 stations at 1 Hz",
+        "A message takes 1 kB, one of V1 3 kB: 110 minutes of 40 stations at 1 Hz, 27 with V1",
         256,
         low=0,
         high=1048576,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -69,14 +70,15 @@ def read_recording(path: Path, on_damage: Callable[[str], None]) -> Iterator[Rec
 
 
 class Recorder:
-    """Appends messages to a file, each whole; a context manager."""
+    """Appends messages to a file, each on a line of its own; a context manager."""
 
     def __init__(self, path: Path) -> None:
         """Open the file, and make it where it is missing.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: it cannot be written, or the end of what it holds cannot be read.
         """
+        self._is_cut = _ends_within_a_line(path)
         self._file: IO[bytes] = path.open("ab", buffering=0)
 
     def __enter__(self) -> Self:
@@ -88,7 +90,24 @@ class Recorder:
     def write(self, topic: str, body: bytes) -> None:
         """Append a message in one write, which a kill does not cut.
 
+        A full disk may: what is appended behind a cut line begins a new one.
+
         Raises:
             OSError: the disk takes no more.
         """
-        self._file.write(encode_line(topic, body))
+        line = encode_line(topic, body)
+        rest = b"\n" + line if self._is_cut else line
+        while rest:
+            rest = rest[self._file.write(rest) :]
+            self._is_cut = bool(rest)
+
+
+def _ends_within_a_line(path: Path) -> bool:
+    """Whether a full disk or a loss of power has cut the file's last line."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        if file.seek(0, os.SEEK_END) == 0:
+            return False
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"
