@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 from collections.abc import Mapping
 
 import numpy as np
@@ -10,6 +12,7 @@ import openvino
 import pytest
 from openvino import opset13
 
+from tests.support import ROOT
 from umamba_rt.engine.call_table import Call, CallTable
 from umamba_rt.engine.openvino_calls import Graphs, Request, infer_address, require_success
 
@@ -65,7 +68,31 @@ def test_graphs_that_nothing_holds_any_more_leave_nothing_behind() -> None:
     graphs = Graphs(SETTINGS)
     held = graphs._held
     request = graphs.add(times(2, "x", "y"))
-    assert len(held) == 6  # core, model, compiled model, request and two tensors
+    assert len(held) == 5  # model, compiled model, request and two tensors
     del graphs, request
     gc.collect()
     assert not held
+
+
+_FREED_ELSEWHERE = """
+import gc, os, signal, threading
+from tests.engine.test_openvino_calls import SETTINGS, times
+from umamba_rt.engine.openvino_calls import Graphs
+
+taken = []
+signal.signal(signal.SIGUSR1, lambda *_: taken.append(1))
+held = [Graphs(SETTINGS)]
+held[0].add(times(2, 'x', 'y'))
+freeing = threading.Thread(target=held.clear)
+freeing.start()
+freeing.join()
+gc.collect()
+os.kill(os.getpid(), signal.SIGUSR1)
+print(len(taken))
+"""
+
+
+def test_signals_are_taken_though_another_thread_has_freed_what_this_one_compiled() -> None:
+    command = [sys.executable, "-c", _FREED_ELSEWHERE]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr

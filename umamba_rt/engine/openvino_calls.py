@@ -64,7 +64,7 @@ class Graphs:
         self._held: list[tuple[str, c_void_p]] = []
         # Also at the process's end, when the libraries' own would come too late.
         weakref.finalize(self, _free, self._held)
-        self._core = self._made("core", "ov_core_create")
+        self._core = _core().address
 
     def add(self, graph: openvino.Model) -> Request:
         """Compile a graph that has names and whole shapes at its inputs and outputs, all float32.
@@ -117,6 +117,24 @@ class Graphs:
         _call(function, *arguments, ctypes.byref(made), *behind)
         self._held.append((kind, made))
         return made
+
+
+class _Core:
+    """What compiles; one for all, until the process ends.
+
+    OpenVINO gives the thread that compiles first a stack for its signals, and takes the memory of
+    that back with the core, in whichever thread that goes: a signal would then end the process.
+    """
+
+    def __init__(self) -> None:
+        self.address = c_void_p()
+        _call("ov_core_create", ctypes.byref(self.address))
+        weakref.finalize(self, _free, [("core", self.address)])
+
+
+@functools.cache
+def _core() -> _Core:
+    return _Core()
 
 
 def infer_address() -> int:
