@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -159,6 +160,73 @@ def test_estimate_that_could_not_be_sent_is_no_hindrance(tmp_path: Path) -> None
     left = file.load()
     assert left is not None
     assert left[1] == []
+
+
+def test_what_events_never_read_does_not_fill_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No process answers: what is held stays, and what is on its way."""
+    monkeypatch.setattr("umamba_rt.event_journal._MOST_LINES", 40)
+    path = tmp_path / "events"
+    with run(tmp_path) as (events, journal):
+        take(events, journal, MESSAGES[:10])
+        held = journal.held
+        for begin in range(10, len(MESSAGES) - 5, 5):
+            some = [one.reading for one in unread_of(MESSAGES[begin : begin + 5])]
+            for reading in some:
+                journal.note(reading)
+            waiting = unread_of(MESSAGES[-5:])[0].reading
+            journal.note(waiting)
+            journal.passed(some)
+            assert journal.untold == [waiting]
+            assert len(path.read_bytes().splitlines()) < 10 + 40 + 10
+            journal.passed([waiting])
+        journal.passed([waiting])  # once more is nothing
+        journal.passed([])
+    with run(tmp_path) as (events, journal):
+        assert journal.held[1][:10] == held[1]
+        assert journal.untold == []
+
+
+def test_what_no_process_outlives_is_renamed_and_what_is_on_its_way_stays(tmp_path: Path) -> None:
+    path = tmp_path / "events"
+    with run(tmp_path) as (events, journal):
+        take(events, journal, MESSAGES[:10])
+        assert not journal.is_empty
+        (one,) = unread_of(MESSAGES[10:11])
+        journal.note(one.reading)
+        content = path.read_bytes()
+        with capture_logs() as logs:
+            journal.set_aside("EOFError: ")
+        assert journal.is_empty
+        assert journal.untold == [one.reading]
+    assert [(one["event"], one["file"], one["kind"]) for one in logs] == [
+        ("state_set_aside", str(path), "unusable")
+    ]
+    (aside,) = tmp_path.glob("events.unusable-*")
+    assert aside.read_bytes() == content
+    with run(tmp_path) as (events, journal):
+        assert journal.is_empty
+        assert journal.untold == [one.reading]
+        path.unlink()
+        journal.set_aside("EOFError: ")  # nothing to rename: it begins all the same
+        assert path.exists()
+    with capture_logs() as logs:
+        EventJournal().set_aside("EOFError: ")
+    assert logs[0]["file"] == "none"
+
+
+def test_other_rules_go_on_from_what_is_held_where_no_process_says_more(tmp_path: Path) -> None:
+    few = replace(CONFIG, min_magnitude=9.0)
+    with run(tmp_path) as (events, journal):
+        take(events, journal, MESSAGES[:10])
+        journal.adopt(few, None)
+        (one,) = unread_of(MESSAGES[10:11])
+        journal.note(one.reading)
+    assert EventFile(tmp_path / "events", CONFIG, "v2").load() is None
+    left = EventFile(tmp_path / "events", few, "v2").load()
+    assert left is not None
+    assert (left[1], left[2]) == ([*journal.held[1], one.reading], 10)
 
 
 def test_without_a_file_it_holds_what_another_process_needs() -> None:

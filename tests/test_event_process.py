@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import struct
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -117,6 +120,36 @@ def test_process_that_is_killed_is_told_and_the_next_one_serves(process: EventPr
         process.saved()
     process.start(SavedEvents(), [])
     assert flat(process.read(NOTES), process.finish()) == taken(MESSAGES)
+
+
+@pytest.mark.parametrize("times", [1, 10])
+def test_process_that_hangs_is_killed_and_the_next_one_serves(
+    process: EventProcess, times: int
+) -> None:
+    """It takes the request, or not even that: ten times these are more than a pipe holds."""
+    pid = process.pid
+    assert pid is not None
+    wait_less_for(process, 1)
+    os.kill(pid, signal.SIGSTOP)
+    notes = [replace(one, reading=replace(one.reading)) for _ in range(times) for one in NOTES]
+    begun_s = time.monotonic()
+    with pytest.raises(ProcessLostError, match="no answer within 60 s"):
+        process.read(notes)
+    assert 0.9 < time.monotonic() - begun_s < 30
+    assert process.pid is None
+    assert not is_running(pid)
+    process.start(SavedEvents(), [])
+    assert flat(process.read(NOTES), process.finish()) == taken(MESSAGES)
+
+
+def wait_less_for(process: EventProcess, limit_s: int) -> None:
+    """Than the minute that each of its answers may take."""
+    assert process._pipe
+    with socket.socket(fileno=os.dup(process._pipe.fileno())) as ours:
+        for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
+            held = ours.getsockopt(socket.SOL_SOCKET, option, 16)
+            assert struct.unpack("ll", held) == (60, 0)
+            ours.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", limit_s, 0))
 
 
 def test_signals_to_all_processes_of_the_daemon_do_not_end_it(process: EventProcess) -> None:

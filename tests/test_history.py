@@ -96,8 +96,36 @@ def test_latest_of_each_topic_outlives_the_messages_behind_it() -> None:
 def test_topics_without_end_keep_a_bounded_number_of_latest_messages() -> None:
     history = History("s", max_messages=5, max_bytes=1 << 20, max_topics=10)
     for seq in range(1, 101):
-        history.take(f"event.network.{seq}", seq, 1, b"{}")
+        history.take(f"magnitude.v2.{seq}", seq, 1, b"{}")
     assert [entry.seq for entry in history.latest([""])[1]] == [100, *range(91, 100)]
+    assert history.figures()["topics"] == 10
+
+
+def test_network_events_without_end_drive_out_no_station() -> None:
+    """Each has a topic of its own, and a quiet station's latest message may be old."""
+    history = History("s", max_messages=5, max_bytes=1 << 20, max_topics=3, max_events=10)
+    history.take("station.A", 1, 1, b"{}")
+    history.take("event.CI.A.--.HH", 2, 1, b"{}")
+    for seq in range(3, 101):
+        history.take(f"event.network.{seq:03}", seq, 1, b"{}")
+    history.take("event.network.095", 101, 2, b"{}")
+    history.take("station.B", 102, 1, b"{}")
+    _, entries = history.latest([""])
+    assert [(entry.topic, entry.seq) for entry in entries] == [
+        ("event.CI.A.--.HH", 2),
+        *((f"event.network.{seq:03}", 101 if seq == 95 else seq) for seq in range(91, 101)),
+        ("station.A", 1),
+        ("station.B", 102),
+    ]
+    assert history.figures()["topics"] == 13
+    found = history.latest(["event.network.", "station.B"])[1]
+    assert len(found) == 11
+    history.take("station.C", 103, 1, b"{}")
+    assert [entry.topic for entry in history.latest(["station.", "event.CI"])[1]] == [
+        "event.CI.A.--.HH",
+        "station.B",
+        "station.C",
+    ]
 
 
 def test_event_is_over_when_it_is_closed() -> None:

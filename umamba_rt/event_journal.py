@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import deque
@@ -14,10 +15,13 @@ from umamba_rt.core.event_state import SavedEvents
 from umamba_rt.core.station_event import Reading
 from umamba_rt.core.timebase import rfc3339
 from umamba_rt.io.event_file import EventFile
+from umamba_rt.io.statefile import set_aside
 from umamba_rt.rate_limit import RateLimit
 
 # Readings until the journal begins anew: 7 s of 300 stations, half a megabyte; read again in 0.1 s.
 _MOST_READINGS = 2000
+# The same where events cannot say where they are: of what they never read, then of what they did.
+_MOST_LINES, _MOST_HELD = 10_000, 20_000
 _WARN_EVERY_S = 60.0
 
 
@@ -47,6 +51,7 @@ class EventJournal:
         self._saved, self._read = SavedEvents(), list[Reading]()
         self._on_its_way: deque[Reading] = deque()
         self._passed = 0  # readings of the file that are not on their way any more
+        self._lines = 0  # of the file behind its beginning
         self._lock = threading.Lock()
         self._warning = RateLimit(_WARN_EVERY_S)
         self._log = structlog.get_logger()
@@ -61,6 +66,11 @@ class EventJournal:
     def held(self) -> tuple[SavedEvents, list[Reading]]:
         """Where the events were, and what they have read since and told."""
         return self._saved, self._read
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to go on from."""
+        return not self._read and self._saved == SavedEvents()
 
     @property
     def untold(self) -> list[Reading]:
@@ -84,6 +94,11 @@ class EventJournal:
         """Whether it is time to begin anew."""
         return len(self._read) >= _MOST_READINGS
 
+    @property
+    def is_endless(self) -> bool:
+        """Whether it should have begun anew long ago."""
+        return len(self._read) >= _MOST_HELD
+
     def note(self, reading: Reading) -> None:
         """Note a reading that is about to go to the events."""
         with self._lock:
@@ -92,21 +107,14 @@ class EventJournal:
 
     def taken(self, readings: Sequence[Reading]) -> None:
         """Note what the events have read and told; in the order in which it was noted."""
-        self.passed(readings)
+        self._leave(readings)
         self._read.extend(readings)
 
     def passed(self, readings: Sequence[Reading]) -> None:
-        """Note what is not on its way any more, be it that the events will never read it."""
-        if not readings:
-            return
-        with self._lock:
-            for reading in readings:
-                # What came before it and was not taken never will be: it could not be sent.
-                while self._on_its_way:
-                    self._passed += 1
-                    if self._on_its_way.popleft() is reading:
-                        break
-            self._append(self._passed)
+        """Note what the events will never read; the file does not grow by that for ever."""
+        self._leave(readings)
+        if self._lines >= _MOST_LINES:
+            self._begin()
 
     def save(self, saved: SavedEvents) -> None:
         """Begin anew.
@@ -117,23 +125,54 @@ class EventJournal:
         self._saved, self._read = saved, []
         self._begin()
 
-    def adopt(self, rules: EventsConfig, saved: SavedEvents) -> None:
+    def adopt(self, rules: EventsConfig, saved: SavedEvents | None) -> None:
         """Begin anew with events that other rules go on with.
 
         Args:
             rules: theirs.
-            saved: as of ``save``.
+            saved: as of ``save``; None: they are to go on from what is held.
         """
         if self._file:
             self._file.rules = rules
-        self.save(saved)
+        if saved is None:
+            self._begin()
+        else:
+            self.save(saved)
+
+    def set_aside(self, detail: str) -> None:
+        """Begin anew with nothing: no process outlives what is held, whose file is renamed.
+
+        Args:
+            detail: what was seen of that.
+        """
+        path = self._file.path if self._file else None
+        name = str(path) if path else "none"
+        self._log.warning("state_set_aside", file=name, kind="unusable", detail=detail)
+        if path:
+            with contextlib.suppress(OSError):  # what begins replaces it, or says why not
+                set_aside(path, "unusable")
+        self.save(SavedEvents())
 
     def close(self) -> None:
         """Nothing is noted any more."""
         if self._file:
             self._file.close()
 
+    def _leave(self, readings: Sequence[Reading]) -> None:
+        """Readings are not on their way any more."""
+        if not readings:
+            return
+        with self._lock:
+            if any(one is readings[-1] for one in self._on_its_way):
+                # What came before it and was not taken never will be: it could not be sent.
+                while self._on_its_way:
+                    self._passed += 1
+                    if self._on_its_way.popleft() is readings[-1]:
+                        break
+            self._append(self._passed)
+
     def _append(self, what: Reading | int) -> None:
+        self._lines += 1
         if self._file:
             try:
                 self._file.append(what)
@@ -144,7 +183,7 @@ class EventJournal:
         if self._file is None:
             return
         with self._lock:
-            self._passed = len(self._read)
+            self._passed, self._lines = len(self._read), 0
             try:
                 self._file.begin(self._saved, [*self._read, *self._on_its_way], self._passed)
             except OSError as error:

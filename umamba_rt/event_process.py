@@ -10,6 +10,7 @@ See `umamba_rt.event_server` for the other end.
 from __future__ import annotations
 
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -24,6 +25,8 @@ from umamba_rt.core.station_event import Reading
 from umamba_rt.events import Note, Told
 
 _END_S = 1.0
+# Without a byte taken or given; the longest answers, from what an earlier run left, take a second.
+_ANSWER_S = 60.0
 
 
 class ProcessLostError(Exception):
@@ -31,9 +34,9 @@ class ProcessLostError(Exception):
 
 
 class EventProcess:
-    """`Events` over there; each call waits for the answer.
+    """`Events` over there; each call waits for the answer, a minute at most.
 
-    For one thread, but for ``kill``.
+    One that hangs is killed, and is lost as one that ended. For one thread, but for ``kill``.
 
     Attributes:
         has_begun: whether it can be asked to read.
@@ -60,9 +63,13 @@ class EventProcess:
         self.close()
         ours, theirs = socket.socketpair()
         with ours, theirs:
+            # By the kernel: a hung process may take half a request, or give half an answer.
+            limit = struct.pack("ll", int(_ANSWER_S), round(_ANSWER_S % 1 * 1e6))
+            for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
+                ours.setsockopt(socket.SOL_SOCKET, option, limit)
             words = [sys.executable, "-m", "umamba_rt.event_server", str(theirs.fileno())]
             try:
-                self._process = subprocess.Popen(words, pass_fds=[theirs.fileno()])  # noqa: S603
+                self._process = subprocess.Popen(words, pass_fds=[theirs.fileno()])  # noqa: S603 - our own words
             except OSError as error:
                 raise ProcessLostError(str(error)) from error
             self._pipe = Connection(ours.detach())
@@ -160,6 +167,10 @@ class EventProcess:
         try:
             self._pipe.send((name, arguments))
             return self._pipe.recv()
+        except BlockingIOError as error:
+            self.kill()
+            self.close()
+            raise ProcessLostError(f"no answer within {_ANSWER_S:g} s") from error
         except Exception as error:  # the end of the pipe, or what cannot be made of its bytes
             self.close()
             raise ProcessLostError(f"{type(error).__name__}: {error}") from error

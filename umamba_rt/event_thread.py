@@ -13,6 +13,7 @@ from typing import TypeAlias
 import structlog
 
 from umamba_rt.config.events import EventsConfig
+from umamba_rt.core.event_state import SavedEvents
 from umamba_rt.core.inventory import Inventory
 from umamba_rt.core.station_event import Reading
 from umamba_rt.event_journal import EventJournal
@@ -33,6 +34,8 @@ _REST_S = 0.05
 # Before another process takes the place of one that was lost; and how many may be lost over the
 # same estimates until those are given up.
 _BEFORE_ANOTHER_S, _MOST_LOST = 0.5, 2
+# Processes lost in a row before their first answer, until what they go on from is suspect.
+_MOST_UNANSWERED = 5
 
 
 class EventThread:
@@ -55,7 +58,7 @@ class EventThread:
             journal: of these events.
             live: rather pass over an estimate than hold up the one that sends it.
         """
-        self.passed_over = self.restarts = 0
+        self.passed_over = self.restarts = self._unanswered = 0
         self._process, self._model, self._journal, self._live = process, model, journal, live
         self._waiting: queue.Queue[Unread | None] = queue.Queue(_MOST_WAITING)
         self._left = journal.untold
@@ -64,7 +67,7 @@ class EventThread:
         self._thread = threading.Thread(target=self._run, name="umamba-events", daemon=True)
         self._adopted: deque[tuple[EventsConfig, Inventory]] = deque(maxlen=1)
         self._abandoned = threading.Event()
-        self._behind, self._lost = RateLimit(_WARN_EVERY_S), RateLimit(_WARN_EVERY_S)
+        self._behind, self._lost, self._failed = (RateLimit(_WARN_EVERY_S) for _ in range(3))
         self._log = structlog.get_logger()
         with contextlib.suppress(ProcessLostError):  # the thread tries again, and tells
             process.load()
@@ -151,8 +154,8 @@ class EventThread:
                 try:
                     self._read(some)
                 except Exception:  # noqa: BLE001 - estimates go on; the operator reads why
-                    self.passed_over += len(some)
-                    self._log.exception("event_failed")
+                    self._has_failed(exc_info=True)
+                    self._pass_over(some)
                 if self._abandoned.is_set():
                     return
                 if is_last:
@@ -166,6 +169,8 @@ class EventThread:
 
     def _close(self) -> None:
         self._process.close()
+        if self._adopted and not self._abandoned.is_set():  # the next run goes on all the same
+            self._journal.adopt(self._adopted.popleft()[0], None)
         self._journal.close()
 
     def _some(self) -> tuple[list[Unread], bool]:
@@ -181,8 +186,7 @@ class EventThread:
 
     def _read(self, some: Sequence[Unread]) -> None:
         """Tell what estimates make due; if need be with a second process."""
-        readings = [one.reading for one in some]
-        notes = notes_of(some)
+        readings, notes = [one.reading for one in some], notes_of(some)
         for _ in range(_MOST_LOST):
             try:
                 self._keep_running()
@@ -195,8 +199,11 @@ class EventThread:
                 self._tell(told, readings)
                 self._shorten()
                 return
+        self._pass_over(some)
+
+    def _pass_over(self, some: Sequence[Unread]) -> None:
         self.passed_over += len(some)
-        self._journal.passed(readings)
+        self._journal.passed([one.reading for one in some])
 
     def _shorten(self) -> None:
         if self._journal.is_long and not self._abandoned.is_set():
@@ -204,18 +211,49 @@ class EventThread:
                 self._journal.save(self._process.saved())
             except ProcessLostError as error:
                 self._has_lost(error)
+                if self._journal.is_endless:
+                    self._journal.set_aside(str(error))
 
     def _keep_running(self) -> None:
         if not self._process.has_begun:
-            self._tell(self._process.start(*self._journal.held))
-            # First what the last run noted and did not tell, so that no event goes back.
-            self._tell(self._process.read([Note(reading) for reading in self._left]), self._left)
-            self._left = []
-            self._tell(self._process.told_again())
+            self._begin_process()
         if self._adopted:
             config, inventory = self._adopted.popleft()
-            self._process.adopt(config, inventory)
-            self._journal.adopt(config, self._process.saved())
+            try:
+                self._process.adopt(config, inventory)
+                saved = self._process.saved()
+            except ProcessLostError:
+                self._journal.adopt(config, None)  # by these rules the next one begins
+                raise
+            self._journal.adopt(config, saved)
+
+    def _begin_process(self) -> None:
+        """Have a process go on; from nothing where it is what is held that none outlives."""
+        try:
+            self._go_on()
+        except ProcessLostError:
+            self._unanswered += 1
+            if self._unanswered < _MOST_UNANSWERED or (self._journal.is_empty and not self._left):
+                raise
+            self._process.start(SavedEvents(), [])  # or the fault lies elsewhere, and this raises
+            try:
+                self._go_on()  # the fault may have been put right by now
+            except ProcessLostError as error:
+                if self._abandoned.is_set():
+                    raise
+                self.passed_over += len(self._left)
+                self._journal.passed(self._left)
+                self._left = []
+                self._journal.set_aside(str(error))
+                self._process.start(*self._journal.held)
+        self._unanswered = 0
+
+    def _go_on(self) -> None:
+        self._tell(self._process.start(*self._journal.held))
+        # First what the last run noted and did not tell, so that no event goes back.
+        self._tell(self._process.read([Note(reading) for reading in self._left]), self._left)
+        self._left = []
+        self._tell(self._process.told_again())
 
     def _has_lost(self, error: ProcessLostError) -> None:
         self.restarts += 1
@@ -236,7 +274,7 @@ class EventThread:
     def _tell(self, told: Told, readings: Sequence[Reading] = ()) -> None:
         """Send what estimates made due; what was told of is then noted as that."""
         for station, why in told.failures:
-            self._log.error("event_failed", station=station, exception=why)
+            self._has_failed(station=station, exception=why)
         noted = 0
         for number, messages in enumerate(told.messages, 1):
             if messages:
@@ -248,12 +286,15 @@ class EventThread:
 
     def _send_all(self, messages: Sequence[EventMessage]) -> bool:
         """False where the run has ended meanwhile."""
-        assert self._send is not None
         try:
             for message in messages:
-                if self._abandoned.is_set():
+                if self._abandoned.is_set() or self._send is None:
                     return False
                 self._send(message)
         except Exception:  # noqa: BLE001 - estimates go on; the operator reads why
-            self._log.exception("event_failed")
+            self._has_failed(exc_info=True)
         return True
+
+    def _has_failed(self, **about: object) -> None:
+        if (times := self._failed.passes()) is not None:
+            self._log.error("event_failed", events=times, **about)

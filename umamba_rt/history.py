@@ -15,6 +15,10 @@ ENTRY_BYTES = 350
 _MAX_EXAMINED = 10_000
 # Topics of which the latest message is kept; of more the one that was silent for longest goes.
 _MAX_TOPICS = 20_000
+# The same of network events: each has a topic of its own, and years of them would drive out the
+# stations that are quiet.
+_EACH_ITS_OWN = "event.network."
+_MAX_EVENTS = 5_000
 
 
 class History:
@@ -26,6 +30,7 @@ class History:
         max_bytes: of their bodies and what they cost besides.
         beyond: gets each message, too, as the disk does; must be quick and must not raise.
         max_topics: topics of which the latest message is kept beyond that.
+        max_events: network events of which it is.
     """
 
     def __init__(
@@ -36,13 +41,15 @@ class History:
         max_bytes: int,
         beyond: Callable[[Entry], None] | None = None,
         max_topics: int = _MAX_TOPICS,
+        max_events: int = _MAX_EVENTS,
     ) -> None:
         self.session = session
         self._max_messages, self._max_bytes = max_messages, max_bytes
         self._beyond = beyond
-        self._max_topics = max_topics
+        self._max_topics, self._max_events = max_topics, max_events
         self._entries: OrderedDict[int, Entry] = OrderedDict()
         self._latest: OrderedDict[str, Entry] = OrderedDict()
+        self._latest_events: OrderedDict[str, Entry] = OrderedDict()
         self._bytes = 0
         self._last = 0
         self._lock = threading.Lock()
@@ -60,7 +67,7 @@ class History:
                 "bytes": self._bytes,
                 "first_seq": self._first(),
                 "last_seq": self._last,
-                "topics": len(self._latest),
+                "topics": len(self._latest) + len(self._latest_events),
             }
 
     def take(self, topic: str, seq: int, topic_seq: int, body: bytes) -> None:
@@ -73,10 +80,7 @@ class History:
             while len(self._entries) > self._max_messages or self._bytes > self._max_bytes:
                 _, oldest = self._entries.popitem(last=False)
                 self._bytes -= len(oldest.body) + ENTRY_BYTES
-            self._latest[topic] = entry
-            self._latest.move_to_end(topic)
-            if len(self._latest) > self._max_topics:
-                self._latest.popitem(last=False)
+            self._keep_as_latest(entry)
         if self._beyond is not None:
             self._beyond(entry)
 
@@ -113,8 +117,18 @@ class History:
         """
         wanted = tuple(topics)
         with self._lock:
-            found = [entry for topic, entry in self._latest.items() if topic.startswith(wanted)]
+            every = (*self._latest.values(), *self._latest_events.values())
+            found = [entry for entry in every if entry.topic.startswith(wanted)]
             return self._last, sorted(found, key=lambda entry: entry.topic)
+
+    def _keep_as_latest(self, entry: Entry) -> None:
+        latest, most = self._latest, self._max_topics
+        if entry.topic.startswith(_EACH_ITS_OWN):
+            latest, most = self._latest_events, self._max_events
+        latest[entry.topic] = entry
+        latest.move_to_end(entry.topic)
+        if len(latest) > most:
+            latest.popitem(last=False)
 
     def _first(self) -> int:
         """Number of the oldest message; the next one's where there is none."""

@@ -34,10 +34,15 @@ class StateDirectory:
     def __init__(self, path: Path) -> None:
         """Make it where it is missing, and lock it; a directory that cannot be used warns later.
 
+        One on a file system without locks (NFS without its lock service) is used all the same.
+
         Raises:
             UnavailableError: another daemon holds it.
         """
         self.path = path
+        # Each run writes the ledger anew, and each save the positions. What is left alone, such as
+        # the lock, keeps a time of a clock that was wrong once for ever.
+        self._saved = {path / "ledger"}
         self._lock: int | None = None
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -47,7 +52,10 @@ class StateDirectory:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
+            self.close()
             raise UnavailableError(f"state.directory {path}", "another daemon uses it") from error
+        except OSError:
+            return
 
     def close(self) -> None:
         """Let another process have it."""
@@ -56,11 +64,14 @@ class StateDirectory:
             self._lock = None
 
     def saved_ns(self) -> int:
-        """When its files were last written, ns since 1970 UTC; 0 where there are none."""
+        """When the last run saved, ns since 1970 UTC; 0 where none did.
+
+        That is the time of the ledger and of what ``positions`` has named.
+        """
         latest_ns = 0
-        with contextlib.suppress(OSError):  # what cannot be read is said when it is wanted
-            for file in self.path.iterdir():
-                latest_ns = max(latest_ns, file.stat().st_mtime_ns)
+        for path in self._saved:
+            with contextlib.suppress(OSError):  # what cannot be read is said when it is wanted
+                latest_ns = max(latest_ns, path.stat().st_mtime_ns)
         return latest_ns
 
     def positions(self, config: Config) -> list[ServerPositions]:
@@ -71,6 +82,7 @@ class StateDirectory:
             number = seen[server.server] = seen.get(server.server, -1) + 1
             stations = [stream.partition(":")[0] for stream in server.streams]
             file = StateFile(self.path, server.server, number)
+            self._saved.add(file.path)
             made.append(ServerPositions(stations, round(config.state.hold_s * NS_PER_S), file))
         return made
 

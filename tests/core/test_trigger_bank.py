@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from umamba_rt.core.ids import GroupId
 from umamba_rt.core.quality import Quality
 from umamba_rt.core.rise_filter import rises_of
-from umamba_rt.core.trigger_bank import SavedTriggers, TriggerBank
+from umamba_rt.core.trigger_bank import SavedTriggers, TriggerBank, require_usable
 from umamba_rt.core.trigger_rules import TriggerRules
 from umamba_rt.core.window import Window
 
@@ -132,6 +132,61 @@ def test_a_trigger_from_the_future_begins_anew() -> None:
     after.resume(before.saved)
     told, expected = after.watch(windows()), TriggerBank(RULES).watch(windows())
     assert [one.triggers for one in told] == [one.triggers for one in expected]
+
+
+def test_sensors_that_left_hours_ago_are_neither_saved_nor_gone_on_with() -> None:
+    """By the data's time: hours behind the newest one."""
+    hour, gone, late = 3600 * 100, GroupId("CI", "GONE", "", "HH"), GroupId("CI", "LATE", "", "HH")
+    bank = TriggerBank(RULES)
+    bank.watch(windows(gone)[:30])
+    bank.watch([replace(one, first=one.first + hour) for one in windows(late)[:30]])
+    early = bank.saved
+    bank.watch([replace(one, first=one.first + 6 * hour + 1) for one in windows()[:30]])
+    assert early is not None
+    assert bank.saved is not None
+    assert set(early.sensors) == {str(gone), str(late)}
+    assert set(bank.saved.sensors) == {str(late), str(GROUP)}
+    after = TriggerBank(RULES)
+    after.resume(SavedTriggers(RULES, {**early.sensors, **bank.saved.sensors}))
+    assert set(after.reached) == {late, GROUP}
+    assert after.saved == bank.saved
+
+
+def test_trigger_that_begins_anew_is_kept_while_its_onsets_are_of_this_hour() -> None:
+    bank, spoilt = TriggerBank(RULES), windows()[89]
+    broken = replace(spoilt, samples=np.full_like(spoilt.samples, np.inf))
+    bank.watch(windows()[:89])
+    bank.watch([broken])
+    bank.watch([replace(broken, group=GroupId("CI", "NEW", "", "HH"))])
+    assert set(bank.reached.values()) == {None}
+    assert bank.saved is not None
+    assert set(bank.saved.sensors) == {str(GROUP)}
+    assert TriggerBank(RULES).saved == SavedTriggers(RULES, {})
+
+
+def test_state_of_a_trigger_that_can_go_on_is_usable() -> None:
+    for kind in ("recursive", "classic"):
+        rules = replace(RULES, average=replace(RULES.average, kind=kind))
+        bank = TriggerBank(rules)
+        for window in windows()[:60]:
+            bank.watch([window])
+            assert bank.saved is not None
+            require_usable(bank.saved)
+
+
+def test_state_that_no_trigger_goes_on_from_is_not() -> None:
+    bank = TriggerBank(RULES)
+    bank.watch(windows()[:30])
+    assert bank.saved is not None
+    one = bank.saved.sensors[str(GROUP)]
+    few = replace(one.state.average, sections=((0.0, 0.0),))
+    for name, spoilt, reason in (
+        ("CI.CCC", one, "not enough values"),
+        (str(GROUP), replace(one, state=replace(one.state, is_on=True, spans=())), "without an"),
+        (str(GROUP), replace(one, state=replace(one.state, average=few)), f"{GROUP}: "),
+    ):
+        with pytest.raises(ValueError, match=reason):
+            require_usable(SavedTriggers(RULES, {name: spoilt}))
 
 
 def test_each_sensor_has_a_trigger_with_the_band_of_its_rate() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import ROOT
+from tools.soak_disk import mounted
 from umamba_rt.history_page import PageLimits
 from umamba_rt.io.history_disk import DiskHistory
 from umamba_rt.wire.history_record import Entry
@@ -25,12 +27,19 @@ def entry(seq: int, size: int = 100) -> Entry:
 def write(
     directory: Path, session: str, count: int, *, size: int = 100, max_bytes: int = 1 << 24
 ) -> None:
-    disk = DiskHistory(directory, session, max_bytes=max_bytes)
+    disk = written_by_hand(directory, session, max_bytes)
     for seq in range(1, count + 1):
         disk.take(entry(seq, size))
-        if seq % 500 == 0:
+        if seq % 500 == 0 or seq == count:
             disk._write()
+    disk._drop_handle()
+
+
+def written_by_hand(directory: Path, session: str, max_bytes: int) -> DiskHistory:
+    """Its thread writes no more: two that write would close each other's file."""
+    disk = DiskHistory(directory, session, max_bytes=max_bytes)
     disk.close()
+    return disk
 
 
 def read(
@@ -100,6 +109,16 @@ def test_file_cut_by_a_kill_gives_what_was_whole(tmp_path: Path) -> None:
     disk.close()
 
 
+def test_empty_files_of_a_run_that_was_killed_on_a_full_disk_are_deleted(tmp_path: Path) -> None:
+    write(tmp_path, "aa", 10)
+    for number in range(2, 5):
+        (tmp_path / f"{number:08d}.aa.11.history").write_bytes(b"")
+    disk = DiskHistory(tmp_path, "bb", max_bytes=1 << 22)
+    assert disk.figures()["disk_files"] == len(list(tmp_path.iterdir())) == 1
+    assert read(disk, "aa") == (list(range(1, 11)), False)
+    disk.close()
+
+
 def test_killed_process_leaves_all_but_its_last_instants(tmp_path: Path) -> None:
     script = (
         "import sys, time, pathlib\n"
@@ -123,7 +142,7 @@ def test_killed_process_leaves_all_but_its_last_instants(tmp_path: Path) -> None
 
 def test_disk_that_takes_no_more_costs_history_alone(tmp_path: Path) -> None:
     """A limit on the size of files stands for a full disk: a write fails in the midst."""
-    disk = DiskHistory(tmp_path, "aa", max_bytes=1 << 22)
+    disk = written_by_hand(tmp_path, "aa", 1 << 22)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     for seq in range(1, 11):
         disk.take(entry(seq))
@@ -143,9 +162,86 @@ def test_disk_that_takes_no_more_costs_history_alone(tmp_path: Path) -> None:
     disk._resting_until_s = 0.0
     for seq in range(31, 41):
         disk.take(entry(seq))
-    disk.close()
+    disk._write()
+    disk._drop_handle()
+    assert len(list(tmp_path.iterdir())) == 1
     assert read(disk, "aa") == ([*range(1, 11), *range(31, 41)], True)
     assert read(disk, "aa", 30) == (list(range(31, 41)), False)
+
+
+def test_full_disk_gets_no_file_with_each_try(tmp_path: Path) -> None:
+    """A file system of its own, filled by something else; then there is room again."""
+    with mounted(tmp_path / "disk") as small:
+        if small is None:
+            pytest.skip("no file system can be mounted here")
+        history = small.path / "history"
+        disk = written_by_hand(history, "aa", 1 << 24)
+        small.fill()
+        assert [try_to_write(disk, seq) for seq in range(1, 5)] == [0, 0, 0, 0]
+        assert list(history.iterdir()) == []
+        small.free()
+        assert try_to_write(disk, 5) == 1
+        small.fill()
+        assert [try_to_write(disk, seq) for seq in range(6, 10)] == [1, 1, 1, 1]
+        assert len(list(history.iterdir())) == 1
+        small.free()
+        assert try_to_write(disk, 10) == 1
+        assert read(disk, "aa") == ([5, 10], True)
+        assert (disk.failures, disk.skipped) == (8, 8)
+        disk._drop_handle()
+
+
+def try_to_write(disk: DiskHistory, seq: int) -> int:
+    """One message, large enough to need room; gives how many files there are then."""
+    disk._resting_until_s = 0.0
+    disk.take(entry(seq, 100_000))
+    disk._write()
+    return disk.figures()["disk_files"]
+
+
+def test_disk_that_fails_otherwise_is_tried_with_another_file(tmp_path: Path) -> None:
+    """A handle that was closed stands for one of a disk that is gone."""
+    disk = written_by_hand(tmp_path, "aa", 1 << 24)
+    assert try_to_write(disk, 1) == 1
+    assert disk._handle is not None
+    reading = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(reading, disk._handle)
+    os.close(reading)
+    assert try_to_write(disk, 2) == 1
+    assert try_to_write(disk, 3) == 2
+    assert read(disk, "aa") == ([1, 3], True)
+    disk._drop_handle()
+
+
+def test_old_file_that_cannot_be_deleted_stays_and_costs_no_message(tmp_path: Path) -> None:
+    """A folder in its place cannot be unlinked, not by root either."""
+    disk = written_by_hand(tmp_path, "aa", 1 << 20)
+    seq = 0
+    while len(disk._files) < 3:
+        seq += 1
+        try_to_write(disk, seq)
+    first, second, _ = disk._files
+    content = first.path.read_bytes()
+    first.path.unlink()
+    first.path.mkdir()
+    while disk.failures == 0:
+        seq += 1
+        try_to_write(disk, seq)
+    assert disk.skipped == 0
+    assert disk._files[0] is first
+    assert not second.path.exists()
+    disk._deleting_from_s = 0.0
+    first.path.rmdir()
+    first.path.write_bytes(content)
+    while first in disk._files:
+        seq += 1
+        try_to_write(disk, seq)
+    assert (disk.failures, disk.skipped) == (1, 0)
+    assert not first.path.exists()
+    found, gone = read(disk, "aa")
+    assert gone
+    assert found == list(range(found[0], seq + 1))
+    disk._drop_handle()
 
 
 def test_what_waits_for_a_slow_disk_is_bounded(tmp_path: Path) -> None:

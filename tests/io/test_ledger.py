@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import resource
 import signal
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 from tests.support import ROOT
 from umamba_rt.errors import StateError
 from umamba_rt.io.ledger import Ledger, Mark
+from umamba_rt.io.statefile import write_durably
 
 ONE, TWO = Mark(156226164000, 156226163900), Mark(-1, -2)
 
@@ -24,6 +27,14 @@ def loaded(path: Path) -> Ledger:
     ledger = Ledger(path)
     ledger.load()
     return ledger
+
+
+def marks_of(path: Path) -> dict[tuple[str, str], Mark]:
+    """The good ones of a file that may be damaged."""
+    ledger = Ledger(path)
+    with contextlib.suppress(StateError):
+        ledger.load()
+    return ledger.marks
 
 
 def test_marks_come_back(tmp_path: Path) -> None:
@@ -142,6 +153,87 @@ def test_full_disk_is_told_by_sync_and_made_good_later(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     ledger.sync()
     assert loaded(tmp_path / "ledger").marks == {("A.B.--.HH", "v2"): ONE}
+
+
+def test_marks_that_the_disk_dropped_are_written_into_a_new_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Linux tells of a failed page once, and takes it for written: here it is gone then."""
+    ledger = loaded(tmp_path / "ledger")
+    ledger.sync()
+    ledger.put("A.B.--.HH", "v2", ONE)
+    synced: list[int] = []
+
+    def once_a_bad_disk(file: int) -> None:
+        synced.append(file)
+        if len(synced) == 1:
+            os.pwrite(file, bytes(128), 128)
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("umamba_rt.io.ledger.os.fdatasync", once_a_bad_disk)
+    with pytest.raises(OSError, match="Input/output"):
+        ledger.sync()
+    ledger.put("A.C.--.HH", "v2", TWO)  # a kill now costs none that is set from here on
+    assert ("A.C.--.HH", "v2") in marks_of(tmp_path / "ledger")
+    former = (tmp_path / "ledger").stat().st_ino
+    ledger.sync()
+    assert (tmp_path / "ledger").stat().st_ino != former
+    expected = {("A.B.--.HH", "v2"): ONE, ("A.C.--.HH", "v2"): TWO}
+    assert loaded(tmp_path / "ledger").marks == expected
+    assert [path.name for path in tmp_path.iterdir()] == ["ledger"]
+
+
+def test_disk_that_failed_is_not_trusted_before_a_new_file_is_on_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a new mark, too: the positions wait for what ``sync`` says."""
+    ledger = loaded(tmp_path / "ledger")
+    ledger.sync()
+    ledger.put("A.B.--.HH", "v2", ONE)
+
+    def bad_disk(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("umamba_rt.io.ledger.os.fdatasync", bad_disk)
+        with pytest.raises(OSError, match="Input/output"):
+            ledger.sync()
+    (tmp_path / "ledger.anew").mkdir()  # the new file cannot be made
+    for mark in (ONE, TWO):
+        with pytest.raises(OSError, match="anew"):
+            ledger.sync()
+        ledger.put("A.B.--.HH", "v2", mark)
+    assert loaded(tmp_path / "ledger").marks == {("A.B.--.HH", "v2"): TWO}
+    (tmp_path / "ledger.anew").rmdir()
+    ledger.sync()
+    ledger.put("A.B.--.HH", "v2", ONE)
+    assert loaded(tmp_path / "ledger").marks == {("A.B.--.HH", "v2"): ONE}
+
+
+@pytest.mark.parametrize("in_the_way", [False, True])
+def test_marks_set_while_a_new_file_is_written_are_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_the_way: bool
+) -> None:
+    ledger = loaded(tmp_path / "ledger")
+    ledger.put("A.B.--.HH", "v2", ONE)
+    write = write_durably
+
+    def slowly(path: Path, content: bytes) -> None:
+        write(path, content)
+        ledger.put("A.B.--.HH", "v2", TWO)
+        ledger.put("A.C.--.HH", "v2", ONE)
+        if in_the_way:
+            (tmp_path / "ledger").mkdir()
+
+    monkeypatch.setattr("umamba_rt.io.ledger.write_durably", slowly)
+    if in_the_way:
+        with pytest.raises(OSError, match="directory"):
+            ledger.sync()
+        (tmp_path / "ledger").rmdir()
+        monkeypatch.undo()
+    ledger.sync()
+    expected = {("A.B.--.HH", "v2"): TWO, ("A.C.--.HH", "v2"): ONE}
+    assert loaded(tmp_path / "ledger").marks == expected
 
 
 def test_name_that_no_network_has_is_not_kept_and_hurts_no_other(tmp_path: Path) -> None:

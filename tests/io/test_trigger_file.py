@@ -39,6 +39,34 @@ def test_a_damaged_file_is_told_and_left(tmp_path: Path, damage: bytes) -> None:
     assert file.load() == saved()
 
 
+@pytest.mark.parametrize(
+    ("found", "spoilt"),
+    [
+        (b'"CI.CCC.--.HH":', b'"CI.CCC":'),
+        (b'"sections":[[', b'"sections":[[0.0,0.0],['),
+        (b'"high_hz":40.0', b'"high_hz":4.0'),
+        (b'"is_on":false,"spans":[', b'"is_on":true,"spans":[],"others":['),
+    ],
+)
+def test_a_file_that_no_trigger_goes_on_from_is_told_and_ends_no_start(
+    tmp_path: Path, found: bytes, spoilt: bytes
+) -> None:
+    """It is read, and then is not what it should be."""
+    file = TriggerFile(tmp_path / "triggers")
+    file.save(saved())
+    whole = file.path.read_bytes()
+    before, found, behind = whole.rpartition(found)
+    assert found
+    file.path.write_bytes(before + spoilt + behind)
+    with capture_logs() as logs:
+        assert file.load() is None
+    assert [(one["event"], one["file"]) for one in logs] == [
+        ("triggers_unreadable", str(file.path))
+    ]
+    file.save(saved())
+    assert file.load() == saved()
+
+
 def test_a_folder_that_cannot_be_written_raises(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="nowhere"):
         TriggerFile(tmp_path / "nowhere" / "triggers").save(saved())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from umamba_rt.core.ids import GroupId
 from umamba_rt.core.rise import RiseBands, tail_of
 from umamba_rt.core.timebase import RATE_HZ
@@ -15,6 +17,8 @@ from umamba_rt.core.window import Window
 # An earlier run's trigger may have seen windows that were on their way when it was killed; one
 # that is a minute ahead has a time that was never right.
 MOST_AHEAD = 60 * RATE_HZ
+# A sensor that is so far behind the newest one has left; when it comes back a gap lies behind it.
+_MOST_BEHIND = 6 * 3600 * RATE_HZ
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,22 @@ class SavedTriggers:
 
     rules: TriggerRules
     sensors: dict[str, SavedTrigger]
+
+
+def require_usable(saved: SavedTriggers) -> None:
+    """Whether triggers can go on from it: each one takes a sample.
+
+    Raises:
+        ValueError: a name, a rule or a state is none.
+    """
+    for name, one in saved.sensors.items():
+        GroupId.parse(name)
+        if one.state.is_on and not one.state.spans:
+            raise ValueError(f"{name}: on, and without an onset")
+        try:
+            Trigger(one.rules, one.state).feed(one.state.following or 0, np.zeros(1, np.float32))
+        except (ValueError, ArithmeticError) as error:
+            raise ValueError(f"{name}: {error}") from error
 
 
 class TriggerBank:
@@ -67,22 +87,23 @@ class TriggerBank:
         """What ``resume`` goes on from; None where nothing triggers."""
         if self._rules is None:
             return None
-        return SavedTriggers(
-            self._rules,
-            {
-                str(group): SavedTrigger(rules, trigger.state)
-                for group, (rules, trigger) in self._triggers.items()
-            },
-        )
+        sensors = {
+            str(group): SavedTrigger(rules, trigger.state)
+            for group, (rules, trigger) in self._triggers.items()
+        }
+        return SavedTriggers(self._rules, _present(sensors))
 
     def resume(self, saved: SavedTriggers | None) -> None:
         """Go on with an earlier run's triggers, unless it went by other rules.
 
         The first windows hold again the latest samples that they have seen; where they do not,
         that is a gap to the trigger.
+
+        Raises:
+            ValueError: see ``require_usable``.
         """
         if saved is not None and saved.rules == self._rules:
-            for name, one in saved.sensors.items():
+            for name, one in _present(saved.sensors).items():
                 trigger = Trigger(one.rules, one.state)
                 self._triggers[GroupId.parse(name)] = one.rules, trigger
 
@@ -122,6 +143,24 @@ class TriggerBank:
             tail = tail_of(window.samples, window.first, self._scan_hop, bands)
             window = replace(window, tail=tail)
         return _flagged(window, trigger.within(window.first, stop))
+
+
+def _present(sensors: dict[str, SavedTrigger]) -> dict[str, SavedTrigger]:
+    """Those of sensors that have not left, by the data's time."""
+    reached = {name: _reached(one.state) for name, one in sensors.items()}
+    newest = max((index for index in reached.values() if index is not None), default=0)
+    return {
+        name: one
+        for name, one in sensors.items()
+        if (index := reached[name]) is not None and newest - index <= _MOST_BEHIND
+    }
+
+
+def _reached(state: TriggerState) -> int | None:
+    """About the latest sample that says something of what comes; None where none does."""
+    if state.following is not None or not state.spans:
+        return state.following
+    return state.spans[-1].off or state.spans[-1].on
 
 
 def _flagged(window: Window, spans: tuple[TriggerSpan, ...]) -> Window:

@@ -8,6 +8,7 @@ session, too.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import threading
@@ -33,6 +34,8 @@ _MAX_FILE_BYTES = 4 << 20  # read as a whole for a page: 2 ms
 _LEAST_FILE_BYTES = 64 << 10
 _MAX_EXAMINED = 10_000
 _CURSORS = 64
+# What a disk says that has no room; the file is as good as before.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(slots=True)
@@ -51,7 +54,7 @@ class DiskHistory:
 
     Attributes:
         skipped: messages that are not on disk since it was slow or full.
-        failures: writes that failed.
+        failures: writes that failed, and old files that could not be deleted.
     """
 
     def __init__(self, directory: Path, session: str, *, max_bytes: int) -> None:
@@ -71,7 +74,7 @@ class DiskHistory:
         self._waiting_bytes = 0
         self._lock = threading.Lock()  # of what waits, and of the list of files
         self._handle: int | None = None
-        self._resting_until_s = 0.0
+        self._resting_until_s = self._deleting_from_s = 0.0
         self._cursors: OrderedDict[tuple[str, int], tuple[Path, int]] = OrderedDict()
         self._log = structlog.get_logger()
         self._warning = RateLimit(_WARN_EVERY_S)
@@ -149,8 +152,10 @@ class DiskHistory:
             for path in sorted(self._directory.iterdir()):
                 if match := _NAME.fullmatch(path.name):
                     number, session, first = match.groups()
-                    size = path.stat().st_size
-                    files.append(_File(int(number), session, int(first), path, size))
+                    if size := path.stat().st_size:
+                        files.append(_File(int(number), session, int(first), path, size))
+                    else:  # of a run that was killed while the disk was full
+                        path.unlink()
         except OSError as error:
             self._failed(error)
         return files
@@ -176,7 +181,6 @@ class DiskHistory:
             self.skipped += len(records)
             self._resting_until_s = time.monotonic() + _RETRY_S
             self._failed(error)
-            self._drop_handle()
 
     def _append(self, content: bytes, first: int) -> None:
         if self._handle is None or self._files[-1].size >= self._file_bytes:
@@ -187,12 +191,26 @@ class DiskHistory:
             done = 0
             while done < len(content):
                 done += os.write(self._handle, content[done:])
-        except OSError:
-            with contextlib.suppress(OSError):  # a half record ends the file all the same
-                os.ftruncate(self._handle, file.size)
+        except OSError as error:
+            self._go_back(self._handle, file, error)
             raise
         file.size += len(content)
         self._delete_oldest()
+
+    def _go_back(self, handle: int, file: _File, error: OSError) -> None:
+        """After a write that failed: a full disk gets no new file with each try."""
+        is_whole = False
+        with contextlib.suppress(OSError):  # a half record ends the file all the same
+            os.ftruncate(handle, file.size)
+            is_whole = True
+        if file.size and is_whole and error.errno in _NO_ROOM:
+            return
+        self._drop_handle()
+        if not file.size:
+            with contextlib.suppress(OSError):
+                file.path.unlink()
+            with self._lock:
+                self._files.remove(file)
 
     def _begin_file(self, first: int) -> None:
         self._drop_handle()
@@ -204,11 +222,22 @@ class DiskHistory:
             self._files.append(_File(number, self._session, first, path, 0))
 
     def _delete_oldest(self) -> None:
-        while len(self._files) > 1 and sum(file.size for file in self._files) > self._max_bytes:
+        """Keep within ``max_bytes``; for a file that cannot be deleted the next one goes."""
+        excess = sum(file.size for file in self._files) - self._max_bytes
+        if excess <= 0 or time.monotonic() < self._deleting_from_s:
+            return
+        for file in self._files[:-1]:
+            try:
+                file.path.unlink(missing_ok=True)
+            except OSError as error:
+                self._deleting_from_s = time.monotonic() + _RETRY_S
+                self._failed(error)
+                continue
             with self._lock:
-                oldest = self._files.pop(0)
-            with contextlib.suppress(FileNotFoundError):
-                oldest.path.unlink()
+                self._files.remove(file)
+            excess -= file.size
+            if excess <= 0:
+                return
 
     def _drop_handle(self) -> None:
         if self._handle is not None:

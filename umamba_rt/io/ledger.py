@@ -47,7 +47,7 @@ class Ledger:
         self._marks: dict[tuple[str, str], Mark] = {}
         self._places: dict[tuple[str, str], int] = {}
         self._unwritten: set[tuple[str, str]] = set()
-        self._unsynced = False
+        self._unsynced = self._is_doubtful = False
         self._file: int | None = None
         self._lock = threading.Lock()
 
@@ -101,17 +101,23 @@ class Ledger:
         """Write what could not be written before, and have the disk keep all of it.
 
         Raises:
-            OSError: it cannot be written; the marks stay in memory.
+            OSError: it cannot be written; the marks stay in memory, and the next call writes all
+                of them into a new file.
         """
+        if self._file is None or self._is_doubtful:
+            self._make()
         with self._lock:
-            if self._file is None:
-                self._make()
             for key in list(self._unwritten):
                 self._write(key)
                 self._unwritten.discard(key)
             file, dirty, self._unsynced = self._file, self._unsynced, False
         if dirty and file is not None:
-            os.fdatasync(file)
+            try:
+                os.fdatasync(file)
+            except OSError:
+                # Linux says so once, and then takes the pages that it could not write for written.
+                self._is_doubtful = True
+                raise
 
     def close(self) -> None:
         """Close the file; marks set later stay in memory."""
@@ -121,17 +127,42 @@ class Ledger:
                 self._file = None
 
     def _make(self) -> None:
-        """A new file of all marks, which replaces the old one."""
+        """A new file of all marks, which replaces the old one; ``put`` does not wait for it."""
+        marks = self.marks
         lines = [_HEADER.ljust(_LINE_BYTES - 1).encode() + b"\n"]
         places: dict[tuple[str, str], int] = {}
-        for key, mark in self._marks.items():
+        for key, mark in marks.items():
             if len(line := _line(key, mark)) == _LINE_BYTES:
                 lines.append(line)
                 places[key] = len(places) + 1
-        write_durably(self.path, b"".join(lines))
-        self._file = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
-        self._places = places
+        beside = self.path.with_name(self.path.name + ".anew")
+        write_durably(beside, b"".join(lines))
+        with self._lock:
+            self._go_on_in(beside, places, marks)
+        _sync_folder(self.path.parent)
+        self._is_doubtful = False
+
+    def _go_on_in(
+        self,
+        beside: Path,
+        places: dict[tuple[str, str], int],
+        marks: dict[tuple[str, str], Mark],
+    ) -> None:
+        """Put a file into the old one's place, with the marks that were set meanwhile."""
+        former = self._file, self._places
+        self._file, self._places = os.open(beside, os.O_RDWR | os.O_CLOEXEC), places
+        try:
+            for key, mark in self._marks.items():
+                if marks.get(key) != mark:
+                    self._write(key)
+            beside.replace(self.path)
+        except OSError:
+            os.close(self._file)
+            self._file, self._places = former
+            raise
         self._unwritten.clear()
+        if former[0] is not None:
+            os.close(former[0])
 
     def _write(self, key: tuple[str, str]) -> None:
         if self._file is None:
@@ -143,6 +174,15 @@ class Ledger:
         place = self._places.setdefault(key, len(self._places) + 1)
         os.pwrite(self._file, line, place * _LINE_BYTES)
         self._unsynced = True
+
+
+def _sync_folder(path: Path) -> None:
+    """Some file systems would else keep the old name."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _line(key: tuple[str, str], mark: Mark) -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from umamba_rt.core.trigger_bank import SavedTriggers
+from umamba_rt.core.trigger_bank import SavedTriggers, require_usable
 
 
 class TriggerFile:
@@ -23,14 +23,16 @@ class TriggerFile:
     def load(self) -> SavedTriggers | None:
         """What the last run left; None, with a warning, where it cannot be used."""
         try:
-            return msgspec.json.decode(self.path.read_bytes(), type=SavedTriggers)
+            saved = msgspec.json.decode(self.path.read_bytes(), type=SavedTriggers)
+            require_usable(saved)
         except FileNotFoundError:
             return None
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, ValueError, msgspec.MsgspecError) as error:
             structlog.get_logger().warning(
                 "triggers_unreadable", file=str(self.path), reason=str(error)
             )
             return None
+        return saved
 
     def save(self, saved: SavedTriggers) -> None:
         """Replace the file.
