@@ -80,7 +80,9 @@ def sensors_of(streams: Iterable[SourceId]) -> list[Completeness]:
     sensors: dict[GroupId, Completeness] = {}
     for source_id in sorted(set(streams), key=_component_order):
         sensor = sensors.setdefault(source_id.group, Completeness(source_id.group))
-        if sensor.components.claim(source_id) is None:
+        if sensor.components.admits(source_id):
+            sensor.components.claim(source_id)
+        else:
             sensor.surplus.append(source_id)
     return [sensors[group] for group in sorted(sensors)]
 
