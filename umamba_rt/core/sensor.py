@@ -81,6 +81,7 @@ class Sensor:
         """Go by other rules, of the same windows and the same ring."""
         self._rules, self._roster, self._frame = rules, roster, SensorFrame(inventory)
         self._schedule.adopt(rules.window)
+        self._channels.patience_ns = rules.stale_after_ns
 
     def accept(self, segment: Segment, now_ns: int) -> Cut | None:
         """Place a segment and cut what it makes due.

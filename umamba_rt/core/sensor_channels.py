@@ -36,6 +36,7 @@ class SensorChannels:
 
     Attributes:
         components: which of the places are filled.
+        patience_ns: data of another one that a silent channel keeps its place for.
     """
 
     def __init__(self, reorder_ns: int, patience_ns: int) -> None:
@@ -43,10 +44,11 @@ class SensorChannels:
 
         Args:
             reorder_ns: see ``Channel``.
-            patience_ns: data of another one that a silent channel keeps its place for.
+            patience_ns: see above.
         """
         self.components = ComponentSet()
-        self._reorder_ns, self._patience_ns = reorder_ns, patience_ns
+        self.patience_ns = patience_ns
+        self._reorder_ns = reorder_ns
         self._places: dict[SourceId, tuple[int, Channel]] = {}
         self._kept_out: dict[SourceId, dict[SourceId, _KeptOut]] = {}
 
@@ -102,7 +104,7 @@ class SensorChannels:
             kept_out = others.setdefault(segment.source_id, _KeptOut())
             kept_out.records += 1
             kept_out.length_ns += length_ns
-            if kept_out.records >= _LEAST_RECORDS and kept_out.length_ns > self._patience_ns:
+            if kept_out.records >= _LEAST_RECORDS and kept_out.length_ns > self.patience_ns:
                 silent.append(holder)
         return silent
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from umamba_rt.errors import StateError
-from umamba_rt.io.statefile import write_durably
+from umamba_rt.io.statefile import sync_folder, write_durably
 
 _LINE_BYTES = 128  # divides a page, so that no line lies on two
 _HEADER = "#umamba-rt ledger 1: sensor, model, last window begun and last sent (samples since 1970)"
@@ -139,7 +139,7 @@ class Ledger:
         write_durably(beside, b"".join(lines))
         with self._lock:
             self._go_on_in(beside, places, marks)
-        _sync_folder(self.path.parent)
+        sync_folder(self.path.parent)
         self._is_doubtful = False
 
     def _go_on_in(
@@ -174,15 +174,6 @@ class Ledger:
         place = self._places.setdefault(key, len(self._places) + 1)
         os.pwrite(self._file, line, place * _LINE_BYTES)
         self._unsynced = True
-
-
-def _sync_folder(path: Path) -> None:
-    """Some file systems would else keep the old name."""
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _line(key: tuple[str, str], mark: Mark) -> bytes:
