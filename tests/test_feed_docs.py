@@ -5,12 +5,10 @@ from __future__ import annotations
 import itertools
 import re
 import signal
-import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ import zmq
 from tests.endpoints import answering, wait_until
 from tests.feed.serving import served as daemon
 from tests.io.test_publisher import BEAT, ESTIMATE
+from tests.process_lines import Lines, lines_of
 from tests.support import ROOT, free_port
 from tests.test_overview import answer, overview_of, pipeline_of
 from umamba_rt.config.endpoints import HistoryConfig, PublisherConfig
@@ -133,42 +132,20 @@ def recall(publisher: Publisher) -> Iterator[Recall]:
     made.close()
 
 
-class Running:
-    """The subscriber of the page as a process; its lines, read as they come."""
-
-    def __init__(self, tmp_path: Path, feed: str, query: str) -> None:
-        (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-        told = 'FEED, QUERY, TOPIC = "tcp://127.0.0.1:5560", "tcp://127.0.0.1:5561", "event."'
-        assert told in code
-        path = tmp_path / "subscriber.py"
-        here = f'FEED, QUERY, TOPIC = "{feed}", "{query}", "magnitude."'
-        path.write_text(code.replace(told, here), encoding="utf-8")
-        command = [sys.executable, "-u", str(path)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        self.numbers: list[int] = []
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout
-        for line in self.process.stdout:
-            self.numbers.append(int(line.split()[1]))
-
-    def end(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        self._reader.join()
-        assert self.process.stdout
-        self.process.stdout.close()
+def subscriber_of_the_page(tmp_path: Path, feed: str, query: str) -> AbstractContextManager[Lines]:
+    """Its code as it stands there, for estimates from other addresses."""
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    told = 'FEED, QUERY, TOPIC = "tcp://127.0.0.1:5560", "tcp://127.0.0.1:5561", "event."'
+    assert told in code
+    path = tmp_path / "subscriber.py"
+    here = f'FEED, QUERY, TOPIC = "{feed}", "{query}", "magnitude."'
+    path.write_text(code.replace(told, here), encoding="utf-8")
+    return lines_of([sys.executable, "-u", str(path)])
 
 
-@contextmanager
-def subscriber_of_the_page(tmp_path: Path, feed: str, query: str) -> Iterator[Running]:
-    running = Running(tmp_path, feed, query)
-    try:
-        yield running
-    finally:
-        running.end()
+def told_by(running: Lines) -> list[int]:
+    """Of the messages that it has told of."""
+    return [int(line.split()[1]) for line in running.lines]
 
 
 def beating_until(publisher: Publisher, reached: Callable[[], bool]) -> None:
@@ -194,15 +171,15 @@ def test_subscriber_of_the_page_has_all_messages_though_it_was_stopped(
         served(publisher, recall) as query,
         subscriber_of_the_page(tmp_path, publisher.address, query.address) as running,
     ):
-        beating_until(publisher, lambda: running.numbers == sent)  # of the snapshot
+        beating_until(publisher, lambda: told_by(running) == sent)  # of the snapshot
         running.process.send_signal(signal.SIGSTOP)
         long = replace(ESTIMATE, evolution=Evolution("", 0.1, [1.23456] * 20_000, 0.0))
         sent += [publisher.send(long) for _ in range(150)]
         running.process.send_signal(signal.SIGCONT)
-        beating_until(publisher, lambda: len(running.numbers) >= len(sent))
+        beating_until(publisher, lambda: len(told_by(running)) >= len(sent))
         sent.append(publisher.send(ESTIMATE))
-        beating_until(publisher, lambda: len(running.numbers) >= len(sent))
-        assert running.numbers == sent
+        beating_until(publisher, lambda: len(told_by(running)) >= len(sent))
+        assert told_by(running) == sent
         assert query.counts["refused_too_many"] > 0
 
 
@@ -217,7 +194,7 @@ def test_subscriber_of_the_page_asks_again_when_a_daemon_died_with_its_question(
         beating_until(publisher, lambda: bool(dying.poll(0)))
         context.destroy(linger=0)
         with served(publisher, recall, address):
-            wait_until(lambda: running.numbers == sent)
+            wait_until(lambda: told_by(running) == sent)
 
 
 def test_subscriber_of_the_page_has_both_sessions_around_a_restart(tmp_path: Path) -> None:
@@ -229,12 +206,12 @@ def test_subscriber_of_the_page_has_both_sessions_around_a_restart(tmp_path: Pat
             with daemon(tmp_path / "state", feed=feed, query=query) as one:
                 if session == 0:
                     one.publisher.send(ESTIMATE)
-                    beating_until(one.publisher, lambda: len(running.numbers) == 1)
+                    beating_until(one.publisher, lambda: len(told_by(running)) == 1)
                     running.process.send_signal(signal.SIGSTOP)
                     one.publisher.send(ESTIMATE)
                 else:
                     numbers = [one.publisher.send(ESTIMATE) for _ in range(2)]
                     running.process.send_signal(signal.SIGCONT)
-                    beating_until(one.publisher, lambda: len(running.numbers) >= 4)
-                    assert running.numbers[2:] == numbers
-                    assert running.numbers[0] < running.numbers[1]
+                    beating_until(one.publisher, lambda: len(told_by(running)) >= 4)
+                    assert told_by(running)[2:] == numbers
+                    assert told_by(running)[0] < told_by(running)[1]

@@ -1,43 +1,31 @@
-"""The examples for subscribers, as processes: a real daemon, lost messages, QuakeML files."""
+"""The plain examples for subscribers, as processes: a real daemon, and messages that get lost."""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, make_dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
 import zmq
-from obspy import UTCDateTime, read_events
 
 from tests.endpoints import answering, wait_until
 from tests.feed.serving import Served, served
-from tests.support import RIDGECREST, ROOT, free_port, needs_shared, records_of, running_daemon
+from tests.process_lines import Lines, lines_of
+from tests.support import ROOT, free_port, records_of, running_daemon
 from tests.test_daemon import config, replay
-from umamba_rt.config.endpoints import HistoryConfig, PublisherConfig, QueryConfig
-from umamba_rt.curve import public_key, write_key_pair
-from umamba_rt.feed import Subscriber
-from umamba_rt.io.access import Access
-from umamba_rt.io.archive import ArchiveChoice, read_archive
-from umamba_rt.io.publisher import Publisher
+from umamba_rt.config.endpoints import QueryConfig
 from umamba_rt.io.query import QueryEndpoint
 from umamba_rt.query import QueryClient
-from umamba_rt.recall import Recall
 
 PLAIN = [sys.executable, str(ROOT / "tools" / "bridge_plain.py")]
-QUAKEML = [sys.executable, str(ROOT / "tools" / "bridge_quakeml.py")]
-ENVELOPE = {"schema", "session", "seq", "topic_seq", "sent_at"}
 
 
 @pytest.fixture(scope="session")
@@ -57,43 +45,6 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 @pytest.fixture(params=["plain", "node"])
 def bridge(request: pytest.FixtureRequest) -> list[str]:
     return PLAIN if request.param == "plain" else request.getfixturevalue("node")
-
-
-class Lines:
-    """A process's lines, read as they come."""
-
-    def __init__(self, command: list[str]) -> None:
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        self.lines: list[str] = []
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout
-        for line in self.process.stdout:
-            self.lines.append(line.rstrip("\n"))
-
-    def wait_for(self, count: int, timeout_s: float = 60.0) -> list[str]:
-        ends_s = time.monotonic() + timeout_s
-        while len(self.lines) < count and time.monotonic() < ends_s:
-            time.sleep(0.02)
-        return list(self.lines)
-
-    def end(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        self._reader.join()
-        assert self.process.stdout
-        self.process.stdout.close()
-
-
-@contextmanager
-def lines_of(command: list[str]) -> Iterator[Lines]:
-    running = Lines(command)
-    try:
-        yield running
-    finally:
-        running.end()
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,119 +257,3 @@ def test_what_cannot_be_had_any_more_is_told(
         wait_until(lambda: numbers(lines)[-1] == estimates.count)
         assert numbers(lines)[-10:] == list(range(estimates.count - 9, estimates.count + 1))
     assert "are lost" in capfd.readouterr().err
-
-
-def network_event(**changes: Any) -> Any:
-    """The network event of docs/feed, as it could be sent."""
-    body = json.loads((ROOT / "docs" / "feed" / "network.json").read_text(encoding="utf-8"))
-    fields = {name: value for name, value in (body | changes).items() if name not in ENVELOPE}
-    known = {"schema": body["schema"], "topic": f"event.network.{fields['event_id']}"}
-    kind = make_dataclass("NetworkEvent", list(fields), frozen=True, namespace=known)
-    return kind(**fields)
-
-
-def test_closed_network_events_become_quakeml_files_over_a_restart(tmp_path: Path) -> None:
-    folder = tmp_path / "events"
-    with served() as feed:
-        command = [*QUAKEML, "--folder", str(folder), "--address", feed.feed]
-        command += ["--query-address", feed.query, "--count"]
-        feed.publisher.send(network_event(state="updated"))
-        feed.publisher.send(network_event(event_id="../A 1"))
-        assert _run([*command, "1"]) == [str(folder / ".._A_1.xml")]
-        feed.publisher.send(network_event())
-        feed.publisher.send(network_event(event_id="B", origin_time=None))
-        assert [Path(line).name for line in _run([*command, "2"])][-1] == "B.xml"
-    event = read_events(str(folder / "20190704T170258-CI_CLC.xml"))[0]
-    told = json.loads((ROOT / "docs" / "feed" / "network.json").read_text(encoding="utf-8"))
-    assert event.preferred_magnitude().mag == pytest.approx(told["magnitude"])
-    assert event.preferred_magnitude().station_count == told["n_stations"]
-    assert event.preferred_origin().time == UTCDateTime(told["origin_time"])
-    bare = read_events(str(folder / "B.xml"))[0]
-    assert bare.origins == []
-    assert "no origin" in bare.comments[0].text
-    assert Counter(path.suffix for path in folder.iterdir()) == {".xml": 3, ".json": 1}
-
-
-@pytest.mark.parametrize("content", [b"", b'{"session":"a","se', b"[]", b'{"topics":{}}', b"\xff"])
-def test_broken_position_file_is_told_and_the_history_is_written(
-    tmp_path: Path, content: bytes
-) -> None:
-    position = tmp_path / "position.json"
-    position.write_bytes(content)
-    with served() as feed:
-        feed.publisher.send(network_event(event_id="A"))
-        command = [*QUAKEML, "--folder", str(tmp_path), "--address", feed.feed]
-        command += ["--query-address", feed.query, "--count", "1"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    assert (done.returncode, done.stdout) == (0, f"{tmp_path / 'A.xml'}\n")
-    assert done.stderr.startswith(f"bridge_quakeml: {position}: no position (")
-    assert done.stderr.count("\n") == 1
-    assert json.loads(position.read_bytes())["topics"] == {"event.network.A": [1, 1]}
-
-
-def test_quakeml_files_come_over_a_feed_with_keys(tmp_path: Path) -> None:
-    for name in ("server", "own"):
-        write_key_pair(tmp_path / name)
-    (tmp_path / "clients").write_text(public_key(tmp_path / "own"), encoding="ascii")
-    access = Access(str(tmp_path / "server"), str(tmp_path / "clients"))
-    publisher = Publisher(PublisherConfig("tcp://127.0.0.1:*", curve=True), access=access)
-    recall = Recall(publisher, HistoryConfig(), None)
-    endpoint = QueryEndpoint("tcp://127.0.0.1:*", recall.handlers, access=access)
-    command = [*QUAKEML, "--folder", str(tmp_path), "--address", publisher.address]
-    command += ["--query-address", endpoint.address, "--count", "1"]
-    command += ["--server-key", str(tmp_path / "server.pub"), "--key-file"]
-    with answering(endpoint):
-        publisher.send(network_event(event_id="A"))
-        assert _run([*command, str(tmp_path / "own")]) == [str(tmp_path / "A.xml")]
-        wrong = [*command, str(tmp_path / "nowhere")]
-        done = subprocess.run(wrong, capture_output=True, text=True, check=False, timeout=60)
-    recall.close()
-    publisher.close()
-    assert (done.returncode, done.stderr.count("\n")) == (69, 1)
-    assert str(tmp_path / "nowhere") in done.stderr
-
-
-@needs_shared
-def test_recorded_earthquakes_of_a_real_daemon_are_the_files_that_its_feed_tells_of(
-    tmp_path: Path,
-) -> None:
-    port, feed, query = free_port(), *(f"tcp://127.0.0.1:{free_port()}" for _ in range(2))
-    inventory = RIDGECREST.parent / "stations.xml"
-    more = f'[stations]\ninventory = "{inventory}"\n[events]\nclose_after_s = 30.0\n'
-    choice = ArchiveChoice(_ns("2019-07-04T17:02:00"), _ns("2019-07-04T17:04:30"), ())
-    records = list(read_archive([RIDGECREST], choice).records)
-    folder = tmp_path / "events"
-    command = [*QUAKEML, "--folder", str(folder), "--address", feed, "--query-address", query]
-    with (
-        running_daemon(
-            tmp_path, config(port, feed, more=more), UMAMBA_RT_QUERY__ADDRESS=query
-        ) as daemon,
-        Subscriber(feed, ["event.network."], timeout_s=20.0, query_address=query) as heard,
-        lines_of(command) as lines,
-    ):
-        daemon.wait_notified("READY=1")
-        with replay(tmp_path, records, port, "--speed", "max"):
-            message = heard.receive()
-            while message is not None and message.body["state"] != "closed":
-                message = heard.receive()
-            assert message is not None
-            assert lines.wait_for(1)
-    (event,) = read_events(str(folder / f"{message.body['event_id']}.xml"))
-    assert event.preferred_magnitude().mag == message.body["magnitude"]
-    assert event.preferred_magnitude().station_count == message.body["n_stations"] >= 6
-    told = read_events(str(RIDGECREST.parent / "catalogue.xml"))
-    origin = event.preferred_origin()
-    near = [one for one in told if abs(one.origins[0].time - origin.time) < 2]
-    assert len(near) == 1
-    assert abs(near[0].magnitudes[0].mag - event.preferred_magnitude().mag) < 1
-    assert abs(near[0].origins[0].latitude - origin.latitude) < 0.3
-
-
-def _ns(text: str) -> int:
-    return int(UTCDateTime(text).ns)
-
-
-def _run(command: list[str]) -> list[str]:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
