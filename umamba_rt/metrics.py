@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from prometheus_client.core import (
@@ -127,11 +128,16 @@ def _servers(scrape: Scrape) -> Iterator[Metric]:
             ("server_failures", "Connections to a SeedLink server that failed or broke."),
         )
     )
+    blocks: Counter[str] = Counter()
     for server in scrape.servers:
-        connected.add_metric([server.server], server.connected)
-        packets.add_metric([server.server], server.packets)
-        connects.add_metric([server.server], server.connects)
-        failures.add_metric([server.server], server.failures)
+        blocks[server.server] += 1
+        number = blocks[server.server]
+        # Several blocks may name one server, and a series has to be of one of them.
+        labels = [server.server if number == 1 else f"{server.server} ({number})"]
+        connected.add_metric(labels, server.connected)
+        packets.add_metric(labels, server.packets)
+        connects.add_metric(labels, server.connects)
+        failures.add_metric(labels, server.failures)
     return iter((connected, packets, connects, failures))
 
 

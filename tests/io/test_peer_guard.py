@@ -199,6 +199,39 @@ def test_peers_beyond_the_most_are_hung_up_on_and_the_first_ones_stay() -> None:
     context.term()
 
 
+def test_peer_that_takes_nothing_of_what_waits_is_hung_up_on_and_a_slow_one_is_not() -> None:
+    context = zmq.Context()
+    guarded = context.socket(zmq.ROUTER)
+    guarded.set(zmq.SNDBUF, 16_384)
+    with capture_logs() as log:
+        guard = PeerGuard(guarded, burst_bytes=200_000, bytes_s=0, unread_s=1.0)
+        address = f"tcp://127.0.0.1:{guarded.bind_to_random_port('tcp://127.0.0.1')}"
+        mute, slow, idle = (greeted(address, b"DEALER") for _ in range(3))
+        answer = bytes(8_000_000)  # more than the kernel takes on both sides
+        for peer in (mute, slow):
+            peer.sendall(b"\x00\x02hi")
+            guarded.send_multipart([guarded.recv_multipart()[0], answer])
+        taken = 0
+        ends_s = time.monotonic() + 10
+        while guard.dropped == 0 and time.monotonic() < ends_s:
+            taken += len(slow.recv(100_000))
+            time.sleep(0.05)
+        assert 0 < taken < len(answer)
+        with suppress(ConnectionError):  # the reset
+            while mute.recv(1_000_000):
+                pass
+        while taken < len(answer):
+            taken += len(slow.recv(1_000_000))
+        idle.sendall(b"\x00\x02ho")
+        assert guarded.recv_multipart()[1] == b"ho"
+        guard.close()
+    assert [one["reason"] for one in log if one["event"] == "peer_dropped"] == ["reads_nothing"]
+    for peer in (mute, slow, idle):
+        peer.close()
+    guarded.close(linger=0)
+    context.term()
+
+
 def test_all_peers_are_hung_up_on_when_asked_and_may_come_back() -> None:
     context = zmq.Context()
     guarded = context.socket(zmq.ROUTER)

@@ -1,7 +1,8 @@
 """Archives on disk, read to 512-byte records in the order in which dataloggers let them go.
 
 miniSEED is read by pymseed, everything else by ``obspy.read``. Nothing is merged: a run goes on
-while each record's own time agrees with the run's to `_TIME_TOLERANCE_NS`, then a new one begins.
+while each record's own time agrees with the run's to `_TIME_TOLERANCE_NS` and its header says the
+same of clock and samples, then a new one begins.
 All records are held in memory, once for all clients (some 700 bytes each: an hour of 13 stations
 at 100 Hz takes 40 MB).
 """
@@ -9,8 +10,10 @@ at 100 Hz takes 40 MB).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeAlias, cast
@@ -18,7 +21,8 @@ from typing import TypeAlias, cast
 import numpy as np
 
 from umamba_rt.core.ids import SourceId
-from umamba_rt.core.segment import SampleArray, Segment
+from umamba_rt.core.leap import settle_leap
+from umamba_rt.core.segment import RecordFlag, SampleArray, Segment
 from umamba_rt.errors import RecordError, UnavailableError
 from umamba_rt.io.miniseed_file import read_records
 from umamba_rt.io.obspy_source import read_any, read_demo
@@ -27,6 +31,8 @@ from umamba_rt.wire.record import NS, ReplayRecord, pack_segment
 
 # Without blockette 1001 miniSEED 2 tells time in steps of 0.1 ms; within that, records agree.
 _TIME_TOLERANCE_NS = 101_000
+
+_LEAP = RecordFlag.LEAP_ADDED | RecordFlag.LEAP_REMOVED
 
 Warn: TypeAlias = Callable[[str], None]
 
@@ -64,8 +70,7 @@ class ArchiveChoice:
         if last <= first:
             return None
         start_ns = segment.start_ns + round(first * NS / segment.rate_hz)
-        samples = segment.samples[first:last]
-        return Segment(segment.source_id, start_ns, segment.rate_hz, samples)
+        return replace(segment, start_ns=start_ns, samples=segment.samples[first:last])
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,20 +188,17 @@ def _is_miniseed(head: bytes) -> bool:
 
 @dataclass(slots=True)
 class _Run:
-    """Records of one channel that follow each other without a gap."""
+    """Records of one channel that follow each other without a gap and say the same."""
 
-    source_id: SourceId
-    start_ns: int
-    rate_hz: float
+    first: Segment
     pieces: list[SampleArray]
     count: int
 
-    def continues(self, start_ns: int, rate_hz: float, samples: SampleArray) -> bool:
-        expected_ns = self.start_ns + round(self.count * NS / self.rate_hz)
+    def continues(self, record: Segment) -> bool:
+        expected_ns = self.first.start_ns + round(self.count * NS / self.first.rate_hz)
         return (
-            rate_hz == self.rate_hz
-            and samples.dtype == self.pieces[0].dtype
-            and abs(start_ns - expected_ns) <= _TIME_TOLERANCE_NS
+            _stated(record) == _stated(self.first)
+            and abs(record.start_ns - expected_ns) <= _TIME_TOLERANCE_NS
         )
 
     def add(self, samples: SampleArray) -> None:
@@ -205,23 +207,34 @@ class _Run:
 
     def segment(self) -> Segment:
         samples = np.concatenate(self.pieces)
-        return Segment(self.source_id, self.start_ns, self.rate_hz, cast("SampleArray", samples))
+        return replace(self.first, samples=cast("SampleArray", samples))
 
 
-def _runs(segments: Iterable[Segment]) -> Iterator[Segment]:
+def _without_leap(record: Segment) -> Iterator[Segment]:
+    """A record as UTC counts it: packed to shorter ones, a flag would hold for some of them."""
+    for part in settle_leap(record):
+        yield replace(part, flags=part.flags & ~_LEAP)
+
+
+def _stated(record: Segment) -> tuple[object, ...]:
+    # A new run each month: of one over a leap second, which comes at its end, libmseed packs what
+    # is behind it with times of a second earlier.
+    begin = datetime.fromtimestamp(record.start_ns // NS, tz=UTC)
+    month = begin.year, begin.month
+    return record.rate_hz, record.samples.dtype, record.timing_quality, record.flags, month
+
+
+def _runs(records: Iterable[Segment]) -> Iterator[Segment]:
     """Join the records of each channel that follow each other without a gap."""
     open_runs: dict[SourceId, _Run] = {}
-    for one in segments:
-        run = open_runs.get(one.source_id)
-        if run is not None and run.continues(one.start_ns, one.rate_hz, one.samples):
-            run.add(one.samples)
+    for record in chain.from_iterable(map(_without_leap, records)):
+        run = open_runs.get(record.source_id)
+        if run is not None and run.continues(record):
+            run.add(record.samples)
             continue
         if run is not None:
             yield run.segment()
-        count = len(one.samples)
-        open_runs[one.source_id] = _Run(
-            one.source_id, one.start_ns, one.rate_hz, [one.samples], count
-        )
+        open_runs[record.source_id] = _Run(record, [record.samples], len(record.samples))
     for run in open_runs.values():
         yield run.segment()
 

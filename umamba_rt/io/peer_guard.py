@@ -1,14 +1,16 @@
-"""Hangs up on peers of a ZeroMQ socket: on those that send too much, and on those too many.
+"""Hangs up on peers of a ZeroMQ socket that send too much, read nothing, or are too many.
 
 libzmq keeps an unfinished message of many frames whole, whatever its high-water mark and
 ``MAXMSGSIZE`` say: a peer that never ends one fills the memory (measured on loopback: 700 MB/s on
 a ROUTER, 200 MB/s on an XPUB with frames of 250 bytes). And it takes connections until the
-process has no file descriptor left, for its state files neither.
+process has no file descriptor left, for its state files neither. What it holds for a peer that
+does not read has a limit for each peer, and none for all.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import resource
 import socket
@@ -17,6 +19,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import structlog
 import zmq
@@ -33,19 +36,28 @@ _MAX_EVENTS = 5000
 # Peers of one socket: each takes two of the process's descriptors.
 _MAX_PEERS = 1000
 _SHARE_OF_DESCRIPTORS = 8
-# struct tcp_info, Linux 4.1 and later: tcpi_bytes_received.
-_TCP_INFO_BYTES = 136
-_BYTES_RECEIVED = struct.Struct("128x Q")
+# struct tcp_info, Linux 4.6 and later: tcpi_bytes_acked, tcpi_bytes_received, tcpi_notsent_bytes.
+_TCP_INFO = struct.Struct("=120x Q Q 8x I")
 _NO_FAREWELL = struct.pack("ii", 1, 0)
 _LOG_S = 10.0
 
 
 @dataclass(slots=True)
 class _Peer:
-    """A second handle on a connection, and when it was made."""
+    """A second handle on a connection, since when, and when it last took what waited for it."""
 
     socket: socket.socket
     since_s: float
+    took: int
+    took_s: float
+
+
+class _Traffic(NamedTuple):
+    """Bytes of a connection: what the peer sent and what it took, and what waits for it."""
+
+    sent: int
+    took: int
+    waiting: int
 
 
 class PeerGuard:
@@ -61,6 +73,7 @@ class PeerGuard:
         guarded: the socket, before it is bound.
         burst_bytes: what a peer may send at once.
         bytes_s: and as many bytes more in each second of the connection.
+        unread_s: how long a peer may take nothing of what waits for it, s; None: for ever.
         max_peers: connections at a time; the latest beyond them are hung up on. None: a thousand,
             or an eighth of the files that the process may open.
         monotonic_s: the clock to go by, s.
@@ -72,12 +85,14 @@ class PeerGuard:
         *,
         burst_bytes: float,
         bytes_s: float,
+        unread_s: float | None = None,
         max_peers: int | None = None,
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.dropped = 0
         self._guarded = guarded
         self._burst_bytes, self._bytes_s = burst_bytes, bytes_s
+        self._unread_s = math.inf if unread_s is None else unread_s
         self._monotonic_s = monotonic_s
         self._max_peers = _peers_at_most() if max_peers is None else max_peers
         self._peers: dict[int, _Peer] = {}  # in the order of their coming
@@ -133,21 +148,27 @@ class PeerGuard:
             return
         handle = handle_on_peer(number, endpoint)
         if handle is not None:
-            self._peers[number] = _Peer(handle, self._monotonic_s())
+            now_s = self._monotonic_s()
+            self._peers[number] = _Peer(handle, since_s=now_s, took=0, took_s=now_s)
 
     def _look(self) -> None:
         now_s = self._monotonic_s()
         for number, peer in list(self._peers.items()):
-            allowed = self._burst_bytes + self._bytes_s * (now_s - peer.since_s)
-            sent = _bytes_received(peer.socket)
-            if sent is not None and sent > allowed:
+            traffic = _traffic(peer.socket)
+            if traffic is None:
+                continue
+            if traffic.took != peer.took or not traffic.waiting:
+                peer.took, peer.took_s = traffic.took, now_s
+            if traffic.sent > self._burst_bytes + self._bytes_s * (now_s - peer.since_s):
                 self._end([number], "too_many_bytes")
+            elif now_s - peer.took_s > self._unread_s:
+                self._end([number], "reads_nothing")
 
     def _end(self, numbers: list[int], fault: str = "") -> None:
         """Reset connections; with a fault they are counted and told of."""
         for number in numbers:
             peer = self._peers[number].socket
-            name, sent = _name(peer), _bytes_received(peer)
+            name, traffic = _name(peer), _traffic(peer)
             self.dropped += bool(fault)
             with contextlib.suppress(OSError):
                 # A reset: the peer would else go on asking a full buffer for room, for minutes.
@@ -155,6 +176,7 @@ class PeerGuard:
                 peer.shutdown(socket.SHUT_RDWR)
             self._forget(number)
             if fault and (events := self._told.passes()) is not None:
+                sent = traffic and traffic.sent
                 self._log.warning(
                     "peer_dropped", peer=name, reason=fault, bytes=sent, events=events
                 )
@@ -214,10 +236,13 @@ def _name(handle: socket.socket) -> str:
     return "unknown"
 
 
-def _bytes_received(handle: socket.socket) -> int | None:
-    """Bytes that a connection has brought so far, or None where the system does not say."""
+def _traffic(handle: socket.socket) -> _Traffic | None:
+    """What has passed over a connection, or None where the system does not say."""
     try:
-        info = handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+        info = handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
     except OSError:
         return None
-    return int(_BYTES_RECEIVED.unpack(info)[0]) if len(info) == _TCP_INFO_BYTES else None
+    if len(info) < _TCP_INFO.size:
+        return None
+    took, sent, waiting = _TCP_INFO.unpack(info)
+    return _Traffic(sent, took, waiting)

@@ -50,6 +50,8 @@ _MAX_FRAME_BYTES = 16 * MAX_REQUEST_BYTES
 # What a peer may send beside twice the bytes of its requests.
 _BURST_BYTES = 1_000_000
 _LEAST_BYTES_S = 10_000.0
+# 16 answers of 256 kB for each of a thousand peers were 4 GB: who reads nothing is hung up on.
+_UNREAD_S = 5.0
 _HANDSHAKE_MS = 2000  # see io/feed_endpoint.py
 
 
@@ -101,6 +103,7 @@ class QueryEndpoint:
             self._socket,
             burst_bytes=_BURST_BYTES,
             bytes_s=max(_LEAST_BYTES_S, requests_hz * 2 * MAX_REQUEST_BYTES),
+            unread_s=_UNREAD_S,
         )
         if access:
             ZapHandler(self._context, access)

@@ -9,8 +9,9 @@ import numpy as np
 from pymseed import DataEncoding, MiniSEEDError, MS3Record
 
 from umamba_rt.core.ids import SourceId
-from umamba_rt.core.segment import NO_FLAGS, RecordFlag, SampleArray, Segment
+from umamba_rt.core.segment import SampleArray, Segment
 from umamba_rt.errors import RecordError
+from umamba_rt.wire.mseed_header import record_flags, timing_quality
 
 # libmseed allocates what a header claims; no real record of a seismic channel is longer.
 MAX_RECORD_SAMPLES = 1_000_000
@@ -20,17 +21,6 @@ _STEIM = (DataEncoding.STEIM1, DataEncoding.STEIM2)
 _DTYPES = {"i": np.int32, "f": np.float32, "d": np.float64}
 _V2_QUALITY = (b"D", b"R", b"Q", b"M")
 _NO_BLOCKETTE = "no blockette 1000, so neither its length nor its encoding is known"
-# libmseed puts the flags of miniSEED 2 where miniSEED 3 keeps them.
-_HEADER_BITS = {0x02: RecordFlag.TIME_QUESTIONABLE, 0x04: RecordFlag.CLOCK_LOCKED}
-_EXTRA_FLAGS = {
-    "AmplifierSaturation": RecordFlag.AMPLIFIER_SATURATED,
-    "DigitizerClipping": RecordFlag.DIGITIZER_CLIPPED,
-    "Spikes": RecordFlag.SPIKES,
-    "Glitches": RecordFlag.GLITCHES,
-    "MissingData": RecordFlag.MISSING_PADDED,
-    "TelemetrySyncError": RecordFlag.TELEMETRY_ERROR,
-    "FilterCharging": RecordFlag.FILTER_CHARGING,
-}
 
 
 def decode_record(payload: bytes, *, source: str) -> Segment:
@@ -67,8 +57,8 @@ def decode_record(payload: bytes, *, source: str) -> Segment:
             start_ns=int(record.starttime),
             rate_hz=float(rate_hz),
             samples=samples,
-            timing_quality=_timing_quality(record),
-            flags=_flags(record),
+            timing_quality=timing_quality(record),
+            flags=record_flags(record),
         )
     except (MiniSEEDError, ValueError, struct.error) as error:
         reason = _NO_BLOCKETTE if _lacks_blockettes(payload) else str(error)
@@ -112,28 +102,3 @@ def _data_offset(payload: bytes, record: MS3Record) -> int:
     swapped = bool(record.swapflag & 1)  # libmseed's MSSWAP_HEADER
     little = swapped != (sys.byteorder == "little")
     return int.from_bytes(payload[44:46], "little" if little else "big")
-
-
-def _flags(record: MS3Record) -> RecordFlag:
-    found = NO_FLAGS
-    for bit, flag in _HEADER_BITS.items():
-        if record.flags & bit:
-            found |= flag
-    extra = record.extra or ""
-    # Looking a name up costs 2 us, a search in the text 0.1 us, and most records have no flag.
-    if "LeapSecond" in extra:
-        leap = record.get_extra_header("/FDSN/Time/LeapSecond")
-        if leap is not True and leap in {1, -1}:
-            found |= RecordFlag.LEAP_ADDED if leap == 1 else RecordFlag.LEAP_REMOVED
-    for name, flag in _EXTRA_FLAGS.items():
-        if name in extra and record.get_extra_header(f"/FDSN/Flags/{name}") is True:
-            found |= flag
-    return found
-
-
-def _timing_quality(record: MS3Record) -> int | None:
-    # pymseed puts blockette 1001's per cent where miniSEED 3 keeps it.
-    quality = record.get_extra_header("/FDSN/Time/Quality")
-    if isinstance(quality, int | float) and 0 <= quality <= 100:
-        return int(quality)
-    return None

@@ -13,6 +13,7 @@ from pymseed import DataEncoding, MiniSEEDError, MS3Record
 from umamba_rt.core.ids import SourceId
 from umamba_rt.core.segment import SampleArray, Segment
 from umamba_rt.errors import RecordError
+from umamba_rt.wire.mseed_header import write_header
 
 RECORD_BYTES = 512
 NS = 1_000_000_000
@@ -51,7 +52,7 @@ class ReplayRecord:
 
 
 def pack_segment(segment: Segment) -> Iterator[ReplayRecord]:
-    """Pack a run of samples to records, in time order.
+    """Pack a run of samples to records, in time order, each with the run's flags and quality.
 
     Each record's start is the run's start plus its first sample's number over the rate, to the
     microsecond: libmseed counts from the run's start, so nothing drifts (test over 480,000
@@ -73,6 +74,7 @@ def pack_segment(segment: Segment) -> Iterator[ReplayRecord]:
         raise RecordError(name, "samples beyond the range of float32")
     packer = _packer(name, segment.start_ns, encoding)
     packer.samprate = segment.rate_hz
+    write_header(packer, segment.flags, segment.timing_quality)
     try:
         for payload in packer.generate(samples, kind):
             packed = MS3Record.parse(payload)
