@@ -44,6 +44,11 @@ class Slice:
         """How many different ones there are."""
         return len(self._numbers)
 
+    @property
+    def length_s(self) -> float:
+        """Of one pass, s."""
+        return self._span_ns / NS_PER_S
+
     def write(
         self,
         path: Path,

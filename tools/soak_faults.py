@@ -107,7 +107,7 @@ def soak(folder: Path, records: Slice, load: Load, rng: random.Random) -> dict[s
             "saved_again_s": trial.recoveries_s,
             "slow_subscriber": {"received": slow.received, "missed": slow.missed},
             "no_full_disk": None if disk else why_not() or "no file system can be mounted here",
-            **meter.figures(load.speed),
+            **meter.figures(load.speed, records.length_s / load.speed),
         }
         whole = load.minutes >= _WHOLE_MINUTES
         report["good"] = (

@@ -19,7 +19,7 @@ from tools.soak_processes import Process
 MAX_SLOPE_MB_PER_H = 1.0
 MAX_MORE_DESCRIPTORS = 2
 _SAMPLE_S = 1.0
-_FLOOR_SAMPLES, _FLOOR_PERCENT = 120, 20
+_FLOOR_PERCENT = 20
 _SIZES = re.compile(r"^(VmRSS|RssAnon):\s+(\d+) kB$", re.MULTILINE)
 # Of a shorter life no slope is told.
 _LEAST_S = 300.0
@@ -77,30 +77,32 @@ class Meter(threading.Thread):
         life = max(lives.values(), key=len, default=[])
         return life[len(life) // 3 :]
 
-    def figures(self, speed: float) -> dict[str, object]:
+    def figures(self, speed: float, pass_s: float) -> dict[str, object]:
         """What the longest life shows, for a report; nulls where it was too short.
 
         Args:
             speed: archive seconds a second.
+            pass_s: how long the archive takes until it repeats itself, by the wall clock, s.
         """
         life = self.longest_life()
         length_s = life[-1].time_s - life[0].time_s if life else 0.0
         if length_s < _LEAST_S:
-            names = ("life_s", "rss_mb", "children_rss_mb", "descriptors")
+            names = ("life_s", "rss_mb", "children_rss_mb", "rss_floors_mb", "descriptors")
             return dict.fromkeys(
                 (*names, "rss_slope_mb_per_archive_h", "own_slope_mb_per_archive_h")
             )
         hours = [(one.time_s - life[0].time_s) * speed / 3600 for one in life]
         rss, children = [one.rss_mb for one in life], [one.children_mb for one in life]
+        total = list(map(sum, zip(rss, children, strict=True)))
         middle = len(life) // 2
+        passes = max(2, round(length_s / pass_s))
         return {
             "life_s": round(length_s),
             "rss_mb": [round(f(rss), 1) for f in (min, max)],
             "children_rss_mb": [round(f(children), 1) for f in (min, max)],
-            "rss_slope_mb_per_archive_h": _slope(
-                hours, list(map(sum, zip(rss, children, strict=True)))
-            ),
-            "own_slope_mb_per_archive_h": _slope(hours, [one.own_mb for one in life]),
+            "rss_floors_mb": [round(floor, 1) for floor in _floors(total, passes)],
+            "rss_slope_mb_per_archive_h": _slope(hours, total, passes),
+            "own_slope_mb_per_archive_h": _slope(hours, [one.own_mb for one in life], passes),
             "descriptors": [
                 max(one.descriptors for one in half) for half in (life[:middle], life[middle:])
             ],
@@ -124,15 +126,18 @@ def look_at(pid: int) -> Sample | None:
     return Sample(time.monotonic(), pid, its_mb, all_mb - its_mb, own_mb, descriptors)
 
 
-def _slope(hours: list[float], sizes: list[float]) -> float:
-    """Of what most of each two minutes is above: what a backlog holds for a while is no leak.
+def _floors(sizes: list[float], passes: int) -> list[float]:
+    """What most of each pass is above: what a backlog holds for a while is no leak.
 
-    By Theil and Sen, who are not led by a part that differs.
+    Of whole passes: the earthquakes of one minute hold 4 MB more than those of another.
     """
-    chunks = np.array_split(np.arange(len(sizes)), max(2, len(sizes) // _FLOOR_SAMPLES))
-    floors = [float(np.percentile(np.take(sizes, chunk), _FLOOR_PERCENT)) for chunk in chunks]
-    middles = [float(np.mean(np.take(hours, chunk))) for chunk in chunks]
-    return round(float(theilslopes(floors, middles).slope), 3)
+    return [float(np.percentile(part, _FLOOR_PERCENT)) for part in np.array_split(sizes, passes)]
+
+
+def _slope(hours: list[float], sizes: list[float], passes: int) -> float:
+    """Of the floors, by Theil and Sen, who are not led by a part that differs."""
+    middles = [float(np.mean(part)) for part in np.array_split(hours, passes)]
+    return round(float(theilslopes(_floors(sizes, passes), middles).slope), 3)
 
 
 def is_flat(figures: dict[str, object]) -> bool | None:

@@ -17,7 +17,7 @@ SECONDS = 1200
 def figures_of(process: Process, sizes_mb: list[float]) -> dict[str, object]:
     meter = Meter(process)
     meter.samples = [Sample(float(n), 7, mb, 30.0, mb, 50) for n, mb in enumerate(sizes_mb)]
-    return meter.figures(speed=2.0)
+    return meter.figures(speed=2.0, pass_s=200.0)
 
 
 @pytest.mark.parametrize(("leak_mb_per_h", "flat"), [(0.0, True), (5.0, False)])
@@ -30,11 +30,15 @@ def test_a_leak_is_told_from_a_backlog(
     rng = np.random.default_rng(0)
     sizes = 210 + rng.normal(0, 0.8, SECONDS) + np.arange(SECONDS) * 2 / 3600 * leak_mb_per_h
     sizes[1000:1080] += 15  # the last minutes' backlog, which a straight line would follow
+    sizes += 4.0 * (np.arange(SECONDS) % 200 < 80)  # the earthquakes of each pass
     found = figures_of(process, list(sizes))
     slope = found["rss_slope_mb_per_archive_h"]
     assert isinstance(slope, float)
     assert slope == found["own_slope_mb_per_archive_h"]
     assert abs(slope - leak_mb_per_h) < 1
+    floors = found["rss_floors_mb"]
+    assert isinstance(floors, list)
+    assert len(floors) == 4
     assert is_flat(found) == flat
 
 

@@ -50,8 +50,8 @@ _MAX_FRAME_BYTES = 16 * MAX_REQUEST_BYTES
 # What a peer may send beside twice the bytes of its requests.
 _BURST_BYTES = 1_000_000
 _LEAST_BYTES_S = 10_000.0
-# 16 answers of 256 kB for each of a thousand peers were 4 GB: who reads nothing is hung up on.
-_UNREAD_S = 5.0
+# 16 answers of 256 kB for each of a thousand peers are 4 GB (1.5 GB came together in this time).
+_UNREAD_S = 3.0
 _HANDSHAKE_MS = 2000  # see io/feed_endpoint.py
 
 
