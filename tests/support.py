@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -127,6 +128,12 @@ def running_daemon(scratch: Path, config: str, **environment: str) -> Iterator[D
             process.kill()
             process.wait()
             daemon.leave()
+
+
+def children_cpu_s() -> float:
+    """Processor time of all child processes that have ended, s; waiting for a core is not in it."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def ridgecrest(station: str, first_s: float, seconds: float) -> Float32Array:

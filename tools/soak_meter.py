@@ -19,7 +19,7 @@ from tools.soak_processes import Process
 MAX_SLOPE_MB_PER_H = 1.0
 MAX_MORE_DESCRIPTORS = 2
 _SAMPLE_S = 1.0
-_FLOOR_PERCENT = 20
+_FLOOR_PERCENT = 2
 _SIZES = re.compile(r"^(VmRSS|RssAnon):\s+(\d+) kB$", re.MULTILINE)
 # Of a shorter life no slope is told.
 _LEAST_S = 300.0
@@ -69,7 +69,7 @@ class Meter(threading.Thread):
     def longest_life(self) -> list[Sample]:
         """The samples of the process that lived longest, without its first third.
 
-        Memory settles in it: to the longest queue behind a fault, 0.8 MB in the first two minutes.
+        Memory settles in it: to the longest queue behind a fault.
         """
         lives: dict[int, list[Sample]] = {}
         for sample in self.samples:
@@ -87,17 +87,18 @@ class Meter(threading.Thread):
         life = self.longest_life()
         length_s = life[-1].time_s - life[0].time_s if life else 0.0
         if length_s < _LEAST_S:
-            names = ("life_s", "rss_mb", "children_rss_mb", "rss_floors_mb", "descriptors")
+            names = ("measured_s", "rss_mb", "children_rss_mb", "rss_floors_mb", "descriptors")
             return dict.fromkeys(
                 (*names, "rss_slope_mb_per_archive_h", "own_slope_mb_per_archive_h")
             )
+        passes = max(2, int(length_s / pass_s))
+        life = [one for one in life if one.time_s >= life[-1].time_s - passes * pass_s]
         hours = [(one.time_s - life[0].time_s) * speed / 3600 for one in life]
         rss, children = [one.rss_mb for one in life], [one.children_mb for one in life]
         total = list(map(sum, zip(rss, children, strict=True)))
         middle = len(life) // 2
-        passes = max(2, round(length_s / pass_s))
         return {
-            "life_s": round(length_s),
+            "measured_s": round(life[-1].time_s - life[0].time_s),
             "rss_mb": [round(f(rss), 1) for f in (min, max)],
             "children_rss_mb": [round(f(children), 1) for f in (min, max)],
             "rss_floors_mb": [round(floor, 1) for floor in _floors(total, passes)],
@@ -127,8 +128,9 @@ def look_at(pid: int) -> Sample | None:
 
 
 def _floors(sizes: list[float], passes: int) -> list[float]:
-    """What most of each pass is above: what a backlog holds for a while is no leak.
+    """What nearly all of each pass is above: what a backlog holds for a while is no leak.
 
+    The daemon trims its heap once a minute, and only then what is free is not in its memory, 4 MB.
     Of whole passes: the earthquakes of one minute hold 4 MB more than those of another.
     """
     return [float(np.percentile(part, _FLOOR_PERCENT)) for part in np.array_split(sizes, passes)]

@@ -19,6 +19,7 @@ from pymseed import MS3Record
 from seedlink_client import SeedLink
 from seedlink_client.protocol import SeedLinkError, SeedLinkPacket
 
+from tests.support import children_cpu_s
 from umamba_rt.core.ids import SourceId
 from umamba_rt.core.segment import Segment
 from umamba_rt.wire.record import ReplayRecord, pack_segment
@@ -85,9 +86,9 @@ def tool() -> ModuleType:
 
 
 def test_help_starts_in_under_half_a_second() -> None:
-    began_s = time.perf_counter()
+    before_s = children_cpu_s()
     result = run("--help")
-    assert time.perf_counter() - began_s < 0.5
+    assert children_cpu_s() - before_s < 0.5
     assert result.returncode == 0
     assert "--speed" in result.stdout
 
