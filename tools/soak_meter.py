@@ -19,7 +19,7 @@ from tools.soak_processes import Process
 MAX_SLOPE_MB_PER_H = 1.0
 MAX_MORE_DESCRIPTORS = 2
 _SAMPLE_S = 1.0
-_FLOOR_PERCENT = 2
+_FLOOR_PERCENT = 20
 _SIZES = re.compile(r"^(VmRSS|RssAnon):\s+(\d+) kB$", re.MULTILINE)
 # Of a shorter life no slope is told.
 _LEAST_S = 300.0
@@ -128,9 +128,9 @@ def look_at(pid: int) -> Sample | None:
 
 
 def _floors(sizes: list[float], passes: int) -> list[float]:
-    """What nearly all of each pass is above: what a backlog holds for a while is no leak.
+    """What most of each pass is above: what a backlog holds for a while is no leak.
 
-    The daemon trims its heap once a minute, and only then what is free is not in its memory, 4 MB.
+    Not the least of it: while the server is down nothing is under way, which else takes 15 MB.
     Of whole passes: the earthquakes of one minute hold 4 MB more than those of another.
     """
     return [float(np.percentile(part, _FLOOR_PERCENT)) for part in np.array_split(sizes, passes)]
