@@ -22,7 +22,7 @@ from tools.soak_windows import Expected, Tally, direct
 MAX_RESTART_S = 10.0
 MAX_RECOVERY_S = 20.0
 # Faults that end the daemon's life come in this part of the run: the rest shows whether memory
-# and descriptors of one process grow under the others. Of those each kind comes once until then,
+# and descriptors of one process grow under the others. Of those each kind comes once soon after,
 # for what the longest backlog took of the heap is not given back wholly (4 MB of 182).
 _KILLS_UNTIL, _EACH_UNTIL = 0.3, 0.5
 # The last fault comes in time for its consequences.

@@ -20,7 +20,7 @@ _EXTRA = {
     "TelemetrySyncError": RecordFlag.TELEMETRY_ERROR,
     "FilterCharging": RecordFlag.FILTER_CHARGING,
 }
-_LEAP = {1: RecordFlag.LEAP_ADDED, -1: RecordFlag.LEAP_REMOVED}
+_LEAP: dict[object, RecordFlag] = {1: RecordFlag.LEAP_ADDED, -1: RecordFlag.LEAP_REMOVED}
 _QUALITY, _LEAP_SECOND, _FLAGS = "/FDSN/Time/Quality", "/FDSN/Time/LeapSecond", "/FDSN/Flags/"
 
 
@@ -34,7 +34,7 @@ def record_flags(record: MS3Record) -> RecordFlag:
     # Looking a name up costs 2 us, a search in the text 0.1 us, and most records have no flag.
     if "LeapSecond" in extra:
         leap = record.get_extra_header(_LEAP_SECOND)
-        if isinstance(leap, int) and leap is not True:
+        if leap is not True:
             found |= _LEAP.get(leap, NO_FLAGS)
     for name, flag in _EXTRA.items():
         if name in extra and record.get_extra_header(_FLAGS + name) is True:
@@ -59,9 +59,8 @@ def write_header(record: MS3Record, flags: RecordFlag, quality: int | None) -> N
     for bit, flag in _BITS.items():
         if flag in flags:
             record.flags |= bit
-    for step, flag in _LEAP.items():
-        if flag in flags:
-            record.set_extra_header(_LEAP_SECOND, step)
+    if leap := flags & (RecordFlag.LEAP_ADDED | RecordFlag.LEAP_REMOVED):
+        record.set_extra_header(_LEAP_SECOND, 1 if RecordFlag.LEAP_ADDED in leap else -1)
     for name, flag in _EXTRA.items():
         if flag in flags:
             record.set_extra_header(_FLAGS + name, True)
