@@ -39,9 +39,9 @@ audit: ## known vulnerabilities of the pinned packages; needs the internet's vul
 generated: $(READY) ## default file, JSON Schema and docs of the configuration, from umamba_rt/config/
 	$(BIN)/python tools/generate.py
 
-soak: $(READY) ## faults, clock steps, overload and rest, 40 minutes of 100 stations; needs the machine for itself, root for the full disk, faketime
+soak: $(READY) ## faults, clock steps, overload and rest, 70 minutes of 100 stations; needs the machine for itself, root for the full disk, faketime
 	$(BIN)/python tools/soak.py ../shared/data/ridgecrest/sds --start 2019-07-04T17:30:00 --end 2019-07-04T17:40:00 \
-	    --stations 100 --minutes 30 --speed 2 --every-s 120 --live-s 120 --output docs/soak.json
+	    --stations 100 --minutes 60 --speed 2.5 --every-s 150 --live-s 120 --output docs/soak.json
 
 install: ## as a service of this machine: user, folders, /opt/umamba-rt, units (root; tools/install.sh --help)
 	tools/install.sh

@@ -67,7 +67,13 @@ def _count(text: str) -> int:
     return int(text)
 
 
-_count.__name__ = "whole number"
+def _turns(text: str) -> int:
+    if int(text) < 1:
+        raise ValueError(text)
+    return int(text)
+
+
+_count.__name__, _turns.__name__ = "whole number", "number of turns"
 
 
 def _add_faults(parser: argparse.ArgumentParser) -> None:
@@ -107,7 +113,9 @@ def build_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="move all times so that it begins when the first client does",
     )
-    server.add_argument("--loop", action="store_true", help="start over, later, after the end")
+    again = server.add_mutually_exclusive_group()
+    again.add_argument("--loop", action="store_true", help="start over, later, after the end")
+    again.add_argument("--turns", type=_turns, default=1, metavar="N", help="so often in all (1)")
     server.add_argument(
         "--linger", type=_seconds, default=5.0, metavar="S", help="open after the end (%(default)s)"
     )
@@ -138,8 +146,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     if arguments.direct:
         if arguments.output is None:
             parser.error("--direct needs --output")
-        for name in ("loop", "live", "fault"):
-            if getattr(arguments, name):
+        for name in ("loop", "turns", "live", "fault"):
+            if getattr(arguments, name) != parser.get_default(name):
                 parser.error(f"--direct does not go with --{name}")
     else:
         for name in ("checkpoint", "output", "events", "config", "inventory"):
@@ -231,7 +239,7 @@ def serve(arguments: argparse.Namespace) -> int:
     """Serve until the replay is over or a signal comes."""
     from umamba_rt.io.replay_timeline import Timeline
 
-    timeline = Timeline(read(arguments).records, loop=arguments.loop)
+    timeline = Timeline(read(arguments).records, turns=None if arguments.loop else arguments.turns)
     asyncio.run(_serve(timeline, arguments))
     return 0
 

@@ -12,7 +12,7 @@ phases, each a module ``soak_*.py``, whose figures and verdicts are the report:
 
 Ends with 0 only if all held. Phases that are not run again are kept in the output.
 
-    tools/soak.py ARCHIVE --stations 100 --minutes 30 --output docs/soak.json
+    tools/soak.py ARCHIVE --stations 100 --minutes 60 --output docs/soak.json
 """
 
 from __future__ import annotations
@@ -100,9 +100,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--end", type=time_ns, help="of what is repeated")
     parser.add_argument("--phases", nargs="+", choices=PHASES, default=PHASES)
     parser.add_argument("--stations", type=int, default=100)
-    parser.add_argument("--minutes", type=float, default=30.0, help="of the first phase")
-    parser.add_argument("--speed", type=float, default=2.0, help="times real time, likewise")
-    parser.add_argument("--every-s", type=float, default=120.0, help="mean time between two faults")
+    parser.add_argument("--minutes", type=float, default=60.0, help="of the first phase")
+    parser.add_argument("--speed", type=float, default=2.5, help="times real time, likewise")
+    parser.add_argument("--every-s", type=float, default=150.0, help="mean time between two faults")
     parser.add_argument(
         "--pause-s", type=float, default=10.0, help="of a stopped daemon, and of a full disk"
     )

@@ -14,6 +14,7 @@ import numpy as np
 from umamba_rt.core.segment import Segment
 from umamba_rt.core.timebase import NS_PER_S
 from umamba_rt.io.archive import ArchiveChoice, read_archive
+from umamba_rt.io.replay_timeline import Timeline
 from umamba_rt.wire.mseed import decode_record
 from umamba_rt.wire.record import pack_segment
 
@@ -36,8 +37,8 @@ class Slice:
         names = sorted({str(one.source_id.group) for one in self._segments})
         self._numbers = {name: number for number, name in enumerate(names)}
         self._begin_ns = min(one.start_ns for one in self._segments)
-        span_ns = max(one.end_ns for one in records) - self._begin_ns
-        self._span_ns = -(-span_ns // NS_PER_S) * NS_PER_S
+        # As of a server that serves one pass for several turns.
+        self._span_ns = Timeline(records).period_s * NS_PER_S
 
     @property
     def sensors(self) -> int:
@@ -46,7 +47,7 @@ class Slice:
 
     @property
     def length_s(self) -> float:
-        """Of one pass, s."""
+        """Of one pass, and the second or two until the next, s."""
         return self._span_ns / NS_PER_S
 
     def write(

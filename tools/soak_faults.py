@@ -24,7 +24,7 @@ MAX_RECOVERY_S = 20.0
 # Faults that end the daemon's life come in this part of the run: the rest shows whether memory
 # and descriptors of one process grow under the others. Of those each kind comes once soon after,
 # for what the longest backlog took of the heap is not given back wholly (4 MB of 182).
-_KILLS_UNTIL, _EACH_UNTIL = 0.3, 0.5
+_KILLS_UNTIL, _EACH_UNTIL = 0.2, 0.4
 # The last fault comes in time for its consequences.
 _FAULTS_UNTIL = 0.85
 # Of the messages, what a slow subscriber takes.
@@ -68,14 +68,16 @@ def soak(folder: Path, records: Slice, load: Load, rng: random.Random) -> dict[s
         The figures, and ``good``.
     """
     began_s = time.monotonic()
-    expected = _expected(folder, records, load)
+    turns, length_s = _turns(records, load)
+    expected = _expected(folder, records, load.stations, turns * length_s)
     undisturbed_s = round(time.monotonic() - began_s, 1)
     print(f"undisturbed: {len(expected)} windows in {undisturbed_s:g} s", flush=True)
     archive = folder / "archive.mseed"
-    records.write(archive, load.stations, load.minutes * 60 * load.speed)
+    records.write(archive, load.stations, length_s)
+    choice = str(archive), "--turns", str(turns)
     query = f"ipc://{folder}/query"
     slow_feed = f"ipc://{folder}/slow"
-    setting = Setting((str(archive),), f"{load.speed:g}", query=query, slow=slow_feed, more=_MORE)
+    setting = Setting(choice, f"{load.speed:g}", query=query, slow=slow_feed, more=_MORE)
     (folder / "scene").mkdir()
     with mounted(folder / "disk") as disk:
         scene = Scene(folder / "scene", setting, disk=disk)
@@ -130,13 +132,19 @@ def _is_prompt(trial: Trial) -> bool:
     return told and saved and max(trial.restarts_s, default=0) < MAX_RESTART_S
 
 
-def _expected(folder: Path, records: Slice, load: Load) -> Expected:
+def _turns(records: Slice, load: Load) -> tuple[int, float]:
+    """How many passes the server sends, and the length of one, s."""
+    length_s = load.minutes * 60 * load.speed
+    turns = round(length_s / records.length_s)
+    return (turns, records.length_s) if turns > 1 else (1, length_s)
+
+
+def _expected(folder: Path, records: Slice, stations: int, length_s: float) -> Expected:
     """Of all stations, though only those with samples of their own are run."""
     archive = folder / "undisturbed.mseed"
-    alone = min(load.stations, records.sensors)
-    records.write(archive, alone, load.minutes * 60 * load.speed)
+    records.write(archive, min(stations, records.sensors), length_s)
     expected = direct(folder, Setting((str(archive),), more=_MORE))
-    expected.copy_sensors(records.copies(load.stations))
+    expected.copy_sensors(records.copies(stations))
     archive.unlink()
     return expected
 

@@ -19,7 +19,6 @@ from tools.soak_processes import Process
 MAX_SLOPE_MB_PER_H = 1.0
 MAX_MORE_DESCRIPTORS = 2
 _SAMPLE_S = 1.0
-_FLOOR_PERCENT = 20
 _SIZES = re.compile(r"^(VmRSS|RssAnon):\s+(\d+) kB$", re.MULTILINE)
 # Of a shorter life no slope is told.
 _LEAST_S = 300.0
@@ -87,7 +86,7 @@ class Meter(threading.Thread):
         life = self.longest_life()
         length_s = life[-1].time_s - life[0].time_s if life else 0.0
         if length_s < _LEAST_S:
-            names = ("measured_s", "rss_mb", "children_rss_mb", "rss_floors_mb", "descriptors")
+            names = ("measured_s", "rss_mb", "children_rss_mb", "rss_medians_mb", "descriptors")
             return dict.fromkeys(
                 (*names, "rss_slope_mb_per_archive_h", "own_slope_mb_per_archive_h")
             )
@@ -101,7 +100,7 @@ class Meter(threading.Thread):
             "measured_s": round(life[-1].time_s - life[0].time_s),
             "rss_mb": [round(f(rss), 1) for f in (min, max)],
             "children_rss_mb": [round(f(children), 1) for f in (min, max)],
-            "rss_floors_mb": [round(floor, 1) for floor in _floors(total, passes)],
+            "rss_medians_mb": [round(middle, 1) for middle in _medians(total, passes)],
             "rss_slope_mb_per_archive_h": _slope(hours, total, passes),
             "own_slope_mb_per_archive_h": _slope(hours, [one.own_mb for one in life], passes),
             "descriptors": [
@@ -127,19 +126,19 @@ def look_at(pid: int) -> Sample | None:
     return Sample(time.monotonic(), pid, its_mb, all_mb - its_mb, own_mb, descriptors)
 
 
-def _floors(sizes: list[float], passes: int) -> list[float]:
-    """What most of each pass is above: what a backlog holds for a while is no leak.
+def _medians(sizes: list[float], passes: int) -> list[float]:
+    """The middle of each pass: what a backlog holds for a while is no leak.
 
-    Not the least of it: while the server is down nothing is under way, which else takes 15 MB.
-    Of whole passes: the earthquakes of one minute hold 4 MB more than those of another.
+    And what is not under way while the server is down, 15 MB, is none that has been mended. Of
+    whole passes: the earthquakes of one minute hold 4 MB more than those of another.
     """
-    return [float(np.percentile(part, _FLOOR_PERCENT)) for part in np.array_split(sizes, passes)]
+    return [float(np.median(part)) for part in np.array_split(sizes, passes)]
 
 
 def _slope(hours: list[float], sizes: list[float], passes: int) -> float:
-    """Of the floors, by Theil and Sen, who are not led by a part that differs."""
+    """Of the medians, by Theil and Sen, who are not led by a part that differs."""
     middles = [float(np.mean(part)) for part in np.array_split(hours, passes)]
-    return round(float(theilslopes(_floors(sizes, passes), middles).slope), 3)
+    return round(float(theilslopes(_medians(sizes, passes), middles).slope), 3)
 
 
 def is_flat(figures: dict[str, object]) -> bool | None:

@@ -16,7 +16,7 @@ from tools.soak_scene import Scene
 from umamba_rt.feed.message import FeedMessage
 
 # Silence of a daemon that is ready after which a run is taken to have ended, s. A server that was
-# killed reads its archive again: an hour of 100 stations takes half a minute beside others.
+# killed reads its archive again: ten minutes of 100 stations take ten seconds beside others.
 QUIET_S = 180.0
 # A daemon takes 3 s to start, and a minute on a machine that has no time for it.
 LONGEST_START_S = 300.0

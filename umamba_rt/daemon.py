@@ -33,7 +33,7 @@ _STATE_WAIT_S = 1.0
 # For the events of the last windows, however long draining took.
 _EVENTS_S = 0.2
 # What a backlog leaves free goes back to the system: 35 MiB behind 20 s of data of 100 stations.
-_TRIM_S = 60.0
+_TRIM_S = 20.0
 
 
 class Daemon:

@@ -61,7 +61,7 @@ def serve(
     loop: bool = False,
 ) -> T:
     async def main() -> T:
-        async with ReplayServer(Timeline(RECORDS, loop=loop), options) as server:
+        async with ReplayServer(Timeline(RECORDS, turns=None if loop else 1), options) as server:
             return await test(server)
 
     return run(main())

@@ -52,10 +52,12 @@ def test_numbers_begin_at_one_and_end_with_the_archive() -> None:
 def test_timeline_without_records_is_refused() -> None:
     with pytest.raises(ValueError, match="needs a record"):
         Timeline([])
+    with pytest.raises(ValueError, match="needs a record"):
+        Timeline(RECORDS, turns=0)
 
 
 def test_loop_repeats_later_by_whole_seconds_without_overlap() -> None:
-    timeline = Timeline(RECORDS, loop=True)
+    timeline = Timeline(RECORDS, turns=None)
     assert timeline.last is None
     again = timeline.record(2 * N + 1)
     assert again.start_ns == RECORDS[0].start_ns + 2 * timeline.period_s * NS
@@ -65,11 +67,23 @@ def test_loop_repeats_later_by_whole_seconds_without_overlap() -> None:
         assert NS // 100 <= after - before <= 3 * NS
 
 
-@given(st.integers(-5, 400_000), st.booleans())
-def test_released_at_agrees_with_counting(offset_ms: int, loop: bool) -> None:
-    timeline = Timeline(RECORDS, shift_s=1000, loop=loop)
+def test_turns_come_to_an_end() -> None:
+    timeline, _, _ = paced(turns=3)
+    assert timeline.last == 3 * N
+    assert [timeline.has(n) for n in (1, 3 * N, 3 * N + 1)] == [True, True, False]
+    assert timeline.record(3 * N) == Timeline(RECORDS, turns=None).record(3 * N)
+    assert timeline.is_plausible(3 * N + 1, 0)
+    assert not timeline.is_plausible(3 * N + 2, 0)
+    clock = ReplayClock(timeline, None, ManualClock())
+    cursor = Cursor(request(Position(2 * N + 1)), timeline, clock)
+    assert numbers(cursor) == list(range(2 * N + 1, 3 * N + 1, 2))
+
+
+@given(st.integers(-5, 400_000), st.sampled_from([None, 1, 3]))
+def test_released_at_agrees_with_counting(offset_ms: int, turns: int | None) -> None:
+    timeline = Timeline(RECORDS, shift_s=1000, turns=turns)
     time_ns = timeline.start_ns + offset_ms * 1_000_000
-    numbers = range(1, (8 if loop else 1) * N + 1)
+    numbers = range(1, (turns or 8) * N + 1)
     expected = sum(timeline.release_ns(n) <= time_ns for n in numbers)
     assert timeline.released_at(time_ns) == expected
 
@@ -112,7 +126,7 @@ def test_live_replay_that_is_resumed_goes_on_now() -> None:
     ],
 )
 def test_v3_number_stands_for_the_latest_promised(number: int, released: int, full: int) -> None:
-    assert Timeline(RECORDS, loop=True).resolve_v3(number, released) == full
+    assert Timeline(RECORDS, turns=None).resolve_v3(number, released) == full
 
 
 def test_inventory_tells_stations_numbers_and_shifted_times() -> None:
@@ -149,7 +163,7 @@ def test_clock_at_full_speed_has_released_everything() -> None:
     clock = ReplayClock(Timeline(RECORDS), None, ManualClock())
     assert (clock.started, clock.released, clock.delay_s(N)) == (True, N, float("-inf"))
     assert not clock.advance_to(N)
-    assert ReplayClock(Timeline(RECORDS, loop=True), None, ManualClock()).released is None
+    assert ReplayClock(Timeline(RECORDS, turns=None), None, ManualClock()).released is None
 
 
 def request(
@@ -169,13 +183,13 @@ def numbers(cursor: Cursor) -> list[int]:
     return taken
 
 
-def paced(*, loop: bool = False) -> tuple[Timeline, ReplayClock, ManualClock]:
-    timeline, monotonic = Timeline(RECORDS, loop=loop), ManualClock()
+def paced(*, turns: int | None = 1) -> tuple[Timeline, ReplayClock, ManualClock]:
+    timeline, monotonic = Timeline(RECORDS, turns=turns), ManualClock()
     return timeline, ReplayClock(timeline, 1.0, monotonic), monotonic
 
 
-def full_speed(*, loop: bool = False) -> tuple[Timeline, ReplayClock]:
-    timeline = Timeline(RECORDS, loop=loop)
+def full_speed(*, turns: int | None = 1) -> tuple[Timeline, ReplayClock]:
+    timeline = Timeline(RECORDS, turns=turns)
     return timeline, ReplayClock(timeline, None, ManualClock())
 
 
@@ -240,9 +254,9 @@ def test_number_of_another_archive_counts_as_none() -> None:
 
 
 def test_loop_takes_numbers_of_later_turns_but_not_of_all() -> None:
-    timeline, clock, _ = paced(loop=True)
+    timeline, clock, _ = paced(turns=None)
     assert Cursor(request(Position(3 * N + 5)), timeline, clock).number == 3 * N + 5
-    timeline, clock, _ = paced(loop=True)
+    timeline, clock, _ = paced(turns=None)
     assert Cursor(request(Position(MAX_LOOPS_AHEAD * N + 1)), timeline, clock).number == 1
 
 
@@ -283,7 +297,7 @@ def test_fetch_of_everything_is_over_at_the_end() -> None:
 
 
 def test_v3_client_resumes_beyond_24_bits() -> None:
-    timeline, clock, monotonic = paced(loop=True)
+    timeline, clock, monotonic = paced(turns=None)
     clock.start()
     number = 2**24 + 1000
     monotonic.now_ns = timeline.release_ns(number + 5) - timeline.start_ns
@@ -292,7 +306,7 @@ def test_v3_client_resumes_beyond_24_bits() -> None:
 
 
 def test_unpaced_loop_rests_longer_after_each_turn_without_a_wanted_record() -> None:
-    timeline, clock = full_speed(loop=True)
+    timeline, clock = full_speed(turns=None)
     nobody = StartStreaming(Protocol.V4, (Subscription("XX_NOPE"),), Ending.NEVER)
     cursor = Cursor(nobody, timeline, clock)
     rests_s = []

@@ -29,17 +29,18 @@ def test_a_leak_is_told_from_a_backlog(
     process.end()
     rng = np.random.default_rng(0)
     sizes = 210 + rng.normal(0, 0.1, SECONDS) + np.arange(SECONDS) * 2 / 3600 * leak_mb_per_h
-    sizes += np.arange(SECONDS) % 60 / 15  # a trim a minute
+    sizes += np.arange(SECONDS) % 20 / 5  # three trims a minute
     sizes[1000:1080] += 15  # the last minutes' backlog, which a straight line would follow
+    sizes[820:860] -= 15  # without a server
     sizes += 4.0 * (np.arange(SECONDS) % 200 < 80)  # the earthquakes of each pass
     found = figures_of(process, list(sizes))
     slope = found["rss_slope_mb_per_archive_h"]
     assert isinstance(slope, float)
     assert slope == found["own_slope_mb_per_archive_h"]
     assert abs(slope - leak_mb_per_h) < 1
-    floors = found["rss_floors_mb"]
-    assert isinstance(floors, list)
-    assert len(floors) == 4
+    medians = found["rss_medians_mb"]
+    assert isinstance(medians, list)
+    assert len(medians) == 4
     assert is_flat(found) == flat
 
 

@@ -107,6 +107,9 @@ def test_help_starts_in_under_half_a_second() -> None:
         ["--demo", "--output", "x.jsonl"],
         ["--demo", "--direct"],
         ["--demo", "--direct", "--output", "x.jsonl", "--loop"],
+        ["--demo", "--direct", "--output", "x.jsonl", "--turns", "2"],
+        ["--demo", "--turns", "0"],
+        ["--demo", "--turns", "2", "--loop"],
         ["--demo", "--direct", "--output", "x.jsonl", "--fault", "http"],
         ["--demo", "--fault", "drop=2"],
         ["--demo", "--fault-seed", "-1"],
@@ -216,6 +219,14 @@ def test_loop_goes_on_with_later_times_and_numbers() -> None:
         later_ns = again - first
         assert later_ns % 10**9 == 0
         assert later_ns > 230 * 10**9
+
+
+def test_so_many_turns_and_no_more() -> None:
+    twice = ("--turns", "2", "--speed", "max", "--linger", "0.1")
+    with demo("--port", "0", *twice) as (process, port):
+        packets = take(listener(port), lambda p: p.seqnum == 2 * DEMO_RECORDS)
+        assert [p.seqnum for p in packets] == list(range(1, 2 * DEMO_RECORDS + 1))
+        assert process.wait(20) == 0
 
 
 def test_killed_and_started_again_nothing_is_lost_and_nothing_doubled() -> None:

@@ -16,26 +16,26 @@ MAX_LOOPS_AHEAD = 10_000
 class Timeline:
     """Records by sequence number, from 1 in time order; the same for the same archive.
 
-    With ``loop``, number ``n + len(records)`` is record ``n`` again, later by ``period_s``: whole
-    seconds, just past the archive's length, so that nothing overlaps and the samples' phase within
-    the second stays.
+    After the first turn, number ``n + len(records)`` is record ``n`` again, later by ``period_s``:
+    whole seconds, just past the archive's length, so that nothing overlaps and the samples' phase
+    within the second stays.
 
     Args:
         records: in time order, at least one.
         shift_s: added to all times, s.
-        loop: start over after the last record.
+        turns: how often they come; None: over and over.
     """
 
     def __init__(
-        self, records: Sequence[ReplayRecord], *, shift_s: int = 0, loop: bool = False
+        self, records: Sequence[ReplayRecord], *, shift_s: int = 0, turns: int | None = 1
     ) -> None:
-        if not records:
+        if not records or turns == 0:
             raise ValueError("a timeline needs a record")
         self._records = records
         self._ends_ns = [record.end_ns for record in records]
         self._shift_s = shift_s
         self._start_ns = min(record.start_ns for record in records)
-        self.loop = loop
+        self._turns = turns
         self.longest_ns = max(record.end_ns - record.start_ns for record in records)
         # A second more than the span covers the last sample's own duration, down to 1 Hz.
         self.period_s = -(-(self._ends_ns[-1] - self._start_ns + 1) // NS) + 1
@@ -52,7 +52,7 @@ class Timeline:
     @property
     def last(self) -> int | None:
         """The last sequence number, or None where there is no last one."""
-        return None if self.loop else len(self._records)
+        return None if self._turns is None else self._turns * len(self._records)
 
     @property
     def turn_records(self) -> int:
@@ -61,7 +61,7 @@ class Timeline:
 
     def has(self, number: int) -> bool:
         """Whether a number will ever be given."""
-        return number >= 1 and (self.loop or number <= len(self._records))
+        return number >= 1 and (self.last is None or number <= self.last)
 
     def record(self, number: int) -> ReplayRecord:
         """The record of a number, at its shifted time."""
@@ -76,11 +76,11 @@ class Timeline:
     def released_at(self, time_ns: int) -> int:
         """The last number released at a time; 0 before the first."""
         local_ns = time_ns - self._shift_s * NS
-        loops = 0
-        if self.loop:
-            loops = max(0, (local_ns - self._ends_ns[0]) // (self.period_s * NS))
-        inside = bisect_right(self._ends_ns, local_ns - loops * self.period_s * NS)
-        return loops * len(self._records) + inside
+        before = max(0, (local_ns - self._ends_ns[0]) // (self.period_s * NS))
+        if self._turns is not None:
+            before = min(before, self._turns - 1)
+        inside = bisect_right(self._ends_ns, local_ns - before * self.period_s * NS)
+        return before * len(self._records) + inside
 
     def resolve_v3(self, number: int, released: int) -> int:
         """The full number that a 24-bit one stands for.
@@ -94,8 +94,8 @@ class Timeline:
 
     def is_plausible(self, number: int, released: int) -> bool:
         """Whether a resume number can be one of this replay's."""
-        if not self.loop:
-            return number <= len(self._records) + 1
+        if self.last is not None:
+            return number <= self.last + 1
         return number <= released + MAX_LOOPS_AHEAD * len(self._records)
 
     def inventory(self) -> list[StationExtent]:
