@@ -134,6 +134,10 @@ def test_inventory_tells_stations_numbers_and_shifted_times() -> None:
     assert (ccc.station_id, ccc.first, ccc.last) == ("CI_CCC", 1, N - 1)
     assert (b916.station_id, b916.first, b916.last) == ("PB_B916", 2, N)
     (stream,) = ccc.streams
+    many = Timeline(RECORDS, turns=3).inventory()[0]
+    assert (many.first, many.last, many.streams[0].end_ns) == (1, 3 * N - 1, RECORDS[-1].end_ns)
+    endless = Timeline(RECORDS, turns=None).inventory()[0]
+    assert endless.last == MAX_LOOPS_AHEAD * N - 1
     assert (stream.start_ns, stream.end_ns) == (START_NS + 7 * NS, RECORDS[-1].end_ns + 7 * NS)
 
 

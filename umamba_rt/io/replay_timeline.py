@@ -99,13 +99,18 @@ class Timeline:
         return number <= released + MAX_LOOPS_AHEAD * len(self._records)
 
     def inventory(self) -> list[StationExtent]:
-        """Stations and streams of the archive's first turn, for INFO."""
+        """Stations and streams for INFO: times of the first turn, numbers of all that may come.
+
+        A client holds against them the number that it would resume at.
+        """
+        turns = MAX_LOOPS_AHEAD if self._turns is None else self._turns
+        before_last = (turns - 1) * len(self._records)
         stations: dict[str, StationExtent] = {}
         streams: dict[str, StreamExtent] = {}
         for number, record in enumerate(self._records, start=1):
             name = record.source_id.station_id
             station = stations.setdefault(name, StationExtent(name, number, number))
-            station.last = number
+            station.last = before_last + number
             known = streams.get(str(record.source_id))
             start_ns = min(known.start_ns, record.start_ns) if known else record.start_ns
             extent = StreamExtent(record.source_id, start_ns, record.end_ns)
