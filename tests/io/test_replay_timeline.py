@@ -54,6 +54,8 @@ def test_timeline_without_records_is_refused() -> None:
         Timeline([])
     with pytest.raises(ValueError, match="needs a record"):
         Timeline(RECORDS, turns=0)
+    with pytest.raises(ValueError, match="needs a record"):
+        Timeline(RECORDS, turns=-1)
 
 
 def test_loop_repeats_later_by_whole_seconds_without_overlap() -> None:

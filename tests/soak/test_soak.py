@@ -43,7 +43,7 @@ def soak(tmp_path: Path, phase: str, *words: str) -> dict[str, Any]:
 
 def test_faults_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
     words = ["--stations", "16", "--minutes", "0.4", "--speed", "5", "--every-s", "3"]
-    words += ["--end", "2019-07-04T17:34:00"]  # two turns
+    words += ["--end", "2019-07-04T17:34:00"]  # two turns of 12 s
     found = soak(tmp_path, "faults", *words, "--pause-s", "2")
     disk = set() if why_not() else {"fill", "free"}
     assert set(found["faults"]) == {"daemon", "pause 2", "server"} | disk

@@ -29,7 +29,7 @@ class Timeline:
     def __init__(
         self, records: Sequence[ReplayRecord], *, shift_s: int = 0, turns: int | None = 1
     ) -> None:
-        if not records or turns == 0:
+        if not records or (turns is not None and turns < 1):
             raise ValueError("a timeline needs a record")
         self._records = records
         self._ends_ns = [record.end_ns for record in records]
