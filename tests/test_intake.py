@@ -34,6 +34,7 @@ async def running(folder: Path, mode: str) -> AsyncIterator[tuple[Parts, threadi
     assert parts.resume is not None
     assert parts.events is not None
     file, goes = parts.resume._trigger_file, threading.Event()
+    goes.set()
     save = file.save
 
     def slowly(saved: SavedTriggers) -> None:
@@ -44,6 +45,7 @@ async def running(folder: Path, mode: str) -> AsyncIterator[tuple[Parts, threadi
     parts.room.open()
     try:
         await dispatch(parts, 0)
+        goes.clear()
         yield parts, goes
     finally:
         goes.set()

@@ -15,8 +15,6 @@ from umamba_rt.io.trigger_file import TriggerFile
 _MOST_BEHIND = 10 * RATE_HZ
 # That a disk may hold up windows; behind one that takes longer they go all the same.
 _MOST_HELD_UP_S = 1.0
-# Between two writes for sensors that are new: a thousand may come within seconds.
-_BETWEEN_S = 0.25
 
 
 class TriggerSaves:
@@ -24,7 +22,8 @@ class TriggerSaves:
 
     The next run's triggers pass over what they have seen of its first windows, which hold some
     seconds behind the last one that was sent; so what is on disk must have seen as much. A second
-    may hold minutes of data where a backlog is caught up with: windows then wait for the disk.
+    may hold minutes of data where a backlog is caught up with: windows then wait for the disk. So
+    does the first window of a sensor.
 
     For the event loop's thread; a thread of its own writes.
     """
@@ -51,22 +50,21 @@ class TriggerSaves:
         self._written = bank.reached
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="umamba-triggers")
         self._writing: asyncio.Future[OSError | None] | None = None
-        self._begun_s = float("-inf")
-        self._hangs = self._has_new = False
+        self._hangs = False
 
     async def keep_up(self, windows: Sequence[Window]) -> None:
         """Wait until windows that the triggers have seen may go: a kill then changes no onset."""
         loop = asyncio.get_running_loop()
         ends_s = loop.time() + _MOST_HELD_UP_S
-        while self._is_behind(windows) and not self._hangs:
+        while not self._hangs and any(map(self._is_missing, windows)):
+            is_own = self._writing is None
             writing = self._writing or self._begin()
             done, _ = await asyncio.wait({writing}, timeout=max(0.0, ends_s - loop.time()))
             self._hangs = not done
             if done and (error := writing.result()):
                 self._on_failure(error)
-        self._look_for_new(windows)
-        if self._has_new and not self._writing and loop.time() - self._begun_s > _BETWEEN_S:
-            self._begin()
+            if is_own:  # it has all of these windows, were they minutes of one sensor
+                return
 
     async def save(self) -> None:
         """Write where the triggers are.
@@ -85,27 +83,18 @@ class TriggerSaves:
         """Wait for what is being written."""
         self._disk.shutdown()
 
-    def _is_behind(self, windows: Sequence[Window]) -> bool:
-        for window in windows:
-            seen = self._written.get(window.group)
-            if seen is None or window.revision:  # that went out before
-                continue
-            if seen + self._most_behind < _stop(window):
-                return True
-        return False
-
-    def _look_for_new(self, windows: Sequence[Window]) -> None:
-        """Have sensors written soon of which nothing is on disk, or a state of the future."""
-        for window in windows:
-            stop = _stop(window)
-            seen = self._written.get(window.group, stop + MOST_AHEAD + 1)
-            if self._bank.is_on and seen is not None and seen > stop + MOST_AHEAD:
-                self._written[window.group], self._has_new = stop, True
+    def _is_missing(self, window: Window) -> bool:
+        """Whether what is on disk has nothing of its sensor, is far behind, or of the future."""
+        if window.revision or not self._bank.is_on:  # that went out before
+            return False
+        stop = _stop(window)
+        seen = self._written.get(window.group, stop + MOST_AHEAD + 1)
+        return seen is not None and not stop - self._most_behind <= seen <= stop + MOST_AHEAD
 
     def _begin(self) -> asyncio.Future[OSError | None]:
         """Write the triggers as they are; what cannot be written counts as written for 10 s."""
         loop = asyncio.get_running_loop()
-        self._begun_s, self._has_new, reached = loop.time(), False, self._bank.reached
+        reached = self._bank.reached
         self._writing = loop.run_in_executor(self._disk, self._write, self._bank.saved)
 
         def note(_: object) -> None:

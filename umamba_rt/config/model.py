@@ -35,7 +35,11 @@ class ModelConfig:
     )
     batch_size: int = key("most windows in one call of the model", 64, low=1, high=4096)
     queue_size: int = key(
-        "most windows waiting; see run.mode for what happens then", 1024, low=1, high=1000000
+        "most windows waiting; see run.mode for what happens then. In a replay at most\n"
+        "four batches of them, or 256 where that is more",
+        1024,
+        low=1,
+        high=1000000,
     )
     max_queue_s: float = key(
         "live: a window that waited longer is dropped if a newer one of its station waits",
