@@ -67,6 +67,17 @@ def name_of(event: dict[str, Any]) -> Name:
     return event["event_id"], event["revision"]
 
 
+def differences(found: list[dict[str, Any]], wanted: dict[Name, dict[str, Any]]) -> list[Any]:
+    """Of each event that is not as it should be: its name, and what differs, found and wanted."""
+    different: list[Any] = []
+    for one in found:
+        other = wanted.get(name_of(one), {})
+        keys = [key for key in {*one, *other} if one.get(key) != other.get(key)]
+        if keys:
+            different.append((name_of(one), {key: (one.get(key), other.get(key)) for key in keys}))
+    return different
+
+
 @pytest.fixture(scope="module")
 def records() -> list[ReplayRecord]:
     return bursts()
@@ -134,8 +145,8 @@ def test_killed_while_events_are_open_they_go_on_and_close_as_if_it_had_not_been
                 assert "events_unreadable" not in daemon.log()
     found, wanted = events_of(messages), {name_of(one): one for one in expected}
     # Each is what an undisturbed run tells: the same name, revision, estimates, stations.
-    pairs = [(one, wanted.get(name_of(one))) for one in found]
-    assert [pair for pair in pairs if pair[0] != pair[1]] == []
+    different = differences(found, wanted)
+    assert not different, different
     last = {one["event_id"]: one["state"] for one in found}
     assert last == {one["event_id"]: "closed" for one in expected}
     for event_id in last:
