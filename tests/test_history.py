@@ -132,3 +132,23 @@ def test_event_is_over_when_it_is_closed() -> None:
     assert Entry("event.network.1", 1, 1, b'{"state":"closed"}').is_over
     assert not Entry("event.network.1", 1, 1, b'{"state":"updated"}').is_over
     assert not Entry("station.A", 1, 1, b'{"state":"closed"}').is_over
+
+
+def test_closed_events_keep_their_numbers_and_take_no_room() -> None:
+    """A year of them would take 100 MB."""
+    history, detail = History("s", max_messages=2, max_bytes=1 << 20), b"x" * 20_000
+    topics = [f"event.network.{number:04}" for number in range(1, 1001)]
+    for seq, topic in enumerate(topics, 1):
+        history.take(topic, 2 * seq - 1, 1, b'{"state":"open","more":"%b"}' % detail)
+        history.take(topic, 2 * seq, 2, b'{"state":"closed","more":"%b"}' % detail)
+    history.take("event.network.open", 2001, 1, b'{"state":"open","more":"%b"}' % detail)
+    _, entries = history.latest(["event."])
+    *closed, is_open = entries
+    assert [(one.topic, one.seq, one.topic_seq) for one in closed] == [
+        (topic, 2 * seq, 2) for seq, topic in enumerate(topics, 1)
+    ]
+    assert all(one.is_over for one in closed)
+    assert sum(len(one.body) for one in closed) < 100 * len(closed)
+    assert (is_open.is_over, len(is_open.body) > len(detail)) == (False, True)
+    page = history.since(1999, ["event."], ROOMY)
+    assert [len(one.body) > len(detail) for one in page.entries] == [True, True]  # as it was sent

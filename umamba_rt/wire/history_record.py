@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _HEAD = struct.Struct("<IIQQH")
 _CHECKED = struct.Struct("<IQQH")  # the same, behind the check sum
@@ -38,6 +38,11 @@ class Entry:
     def is_over(self) -> bool:
         """Whether it closes an event: its topic will say no more."""
         return self.topic.startswith("event.") and _CLOSED in self.body
+
+    @property
+    def outline(self) -> Entry:
+        """The same where all it says is that it closes an event."""
+        return replace(self, body=b"{" + _CLOSED + b"}")
 
 
 def encode_record(entry: Entry) -> bytes:
