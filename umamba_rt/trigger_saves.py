@@ -87,8 +87,9 @@ class TriggerSaves:
         """Whether what is on disk has nothing of its sensor, is far behind, or of the future."""
         if window.revision or not self._bank.is_on:  # that went out before
             return False
-        stop = _stop(window)
-        seen = self._written.get(window.group, stop + MOST_AHEAD + 1)
+        if window.group not in self._written:
+            return True
+        seen, stop = self._written[window.group], _stop(window)
         return seen is not None and not stop - self._most_behind <= seen <= stop + MOST_AHEAD
 
     def _begin(self) -> asyncio.Future[OSError | None]:
