@@ -4,7 +4,8 @@
 Each round replays a slice of an archive; the daemon and the server are killed (SIGKILL) and started
 again, at moments drawn by a seed that is printed, a subscriber listens throughout. Ends with 0 only
 if it received every window of the undisturbed run, none twice, with the same magnitude to 1e-5, and
-each daemon that was started again sent its first new window within 10 s.
+each daemon that was started again sent its first new window within 10 s; where the server was begun
+anew, too, within that and the time in which it replays what the daemon asks for again.
 
     tools/kill_test.py ARCHIVE --start 2019-07-04T17:33:00 --end 2019-07-04T17:36:00 --rounds 10
 """
@@ -30,8 +31,6 @@ from tools.soak_scene import Scene, Setting
 from tools.soak_trial import Collector, Step, Trial
 from tools.soak_windows import Expected, Tally, direct
 
-MAX_RESTART_S = 10.0
-
 
 @dataclass(slots=True)
 class Round:
@@ -45,13 +44,15 @@ class Round:
     repeats_dropped: int = 0
     kills: list[str] = field(default_factory=list)
     restarts_s: list[float] = field(default_factory=list)
+    restarts_of_both_s: list[float] = field(default_factory=list)
+    is_prompt: bool = True
     took_s: float = 0.0
 
     @property
     def good(self) -> bool:
         """Whether the subscriber saw what it would have seen undisturbed, and soon."""
         same = not (self.lost or self.extra or self.doubled or self.different)
-        return self.windows > 0 and same and max(self.restarts_s, default=0) < MAX_RESTART_S
+        return self.windows > 0 and same and self.is_prompt
 
 
 def main() -> int:
@@ -92,6 +93,7 @@ def _total(seed: int, rounds: list[Round], expected: Expected) -> dict[str, obje
         "restarts": len(restarts_s),
         "restart_median_s": round(statistics.median(restarts_s), 2) if restarts_s else None,
         "restart_max_s": max(restarts_s, default=None),
+        "restarts_of_both_s": [time_s for one in rounds for time_s in one.restarts_of_both_s],
         "good": len(expected) > 0 and all(one.good for one in rounds),
     }
 
@@ -126,6 +128,8 @@ def _round(
         repeats,
         trial.done,
         [round(time_s, 2) for time_s in trial.restarts_s],
+        [round(time_s, 2) for time_s in trial.restarts_of_both_s],
+        trial.is_prompt(float(options.speed.replace("max", "inf"))),
         round(time.monotonic() - began_s, 1),
     )
 

@@ -18,6 +18,7 @@ import math
 import os
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -50,30 +51,22 @@ def _seconds(text: str) -> float:
     return value
 
 
-def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65535:
-        raise ValueError(text)
-    return port
+def _whole(name: str, least: int, most: float = math.inf) -> Callable[[str], int]:
+    """A type of arguments; argparse tells its name of a text that is none."""
+
+    def whole(text: str) -> int:
+        if not least <= int(text) <= most:
+            raise ValueError(text)
+        return int(text)
+
+    whole.__name__ = name
+    return whole
 
 
 _speed.__name__ = "speed (a number above 0, or max)"
-_seconds.__name__, _port.__name__ = "number of seconds", "port"
-
-
-def _count(text: str) -> int:
-    if int(text) < 0:
-        raise ValueError(text)
-    return int(text)
-
-
-def _turns(text: str) -> int:
-    if int(text) < 1:
-        raise ValueError(text)
-    return int(text)
-
-
-_count.__name__, _turns.__name__ = "whole number", "number of turns"
+_seconds.__name__ = "number of seconds"
+_port = _whole("port", 0, 65535)
+_count, _turns = _whole("whole number", 0), _whole("number of turns", 1)
 
 
 def _add_faults(parser: argparse.ArgumentParser) -> None:

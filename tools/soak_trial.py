@@ -22,6 +22,9 @@ QUIET_S = 180.0
 LONGEST_START_S = 300.0
 # After the last window that is expected: time for one that must not come, s.
 GRACE_S = 2.0
+# From a restart to the first new window, s; and what a daemon asks for again of a server that has
+# begun anew, too: a window, 5 s, and what was on its way, s of data.
+MAX_RESTART_S, _PAST_S = 10.0, 40.0
 
 
 class Collector(Protocol):
@@ -58,9 +61,11 @@ class Trial:
     Attributes:
         done: the steps that were carried out; ``daemon at its start`` where it was not ready.
         moments_s: when each of them was, since the beginning.
-        restarts_s: after a kill, from the start of the new daemon to its first new window, s, or
-            from when a server listened that had been killed, too; those that were killed before
-            that, or had no window left to send, have none.
+        restarts_s: after a kill, from the start of the new daemon to its first new window, s; those
+            that were killed before that, or had no window left to send, have none.
+        restarts_of_both_s: likewise where the server had been killed, too, and had sent nothing
+            new before: from when both had begun. Its past is gone then: a replay that is begun
+            anew gives what the daemon asks for again at its own speed, 35 s of data at least.
         full_failures: saves that failed while the disk was full, as the heartbeat counts them.
         recoveries_s: from the room given back to the next save, s, or from when a server listened
             that had been killed: without data nothing is to be saved.
@@ -85,6 +90,7 @@ class Trial:
         self.done: list[str] = []
         self.moments_s: list[float] = []
         self.restarts_s: list[float] = []
+        self.restarts_of_both_s: list[float] = []
         self.recoveries_s: list[float] = []
         self.full_failures = 0
         self.beat: Mapping[str, Any] = {}
@@ -95,6 +101,7 @@ class Trial:
         self._latest_s = self._since_s = self._started_s = now_s
         self._born_s: float | None = None  # of a restarted daemon without a window so far
         self._served_s = now_s  # since then the server has listened
+        self._has_past = True  # it has been killed, and has sent nothing new so far: False
         self._freed_s: float | None = None
         self._failures: int | None = None  # saves that had failed, by the last heartbeat
 
@@ -120,12 +127,25 @@ class Trial:
             return False
         return now_s - self._since_s > self._plan[0].after_s
 
+    def is_prompt(self, speed: float) -> bool:
+        """Whether each restart was in time, given the archive seconds a second of the replay."""
+        longest_of_both_s = max(self.restarts_of_both_s, default=0.0)
+        return (
+            max(self.restarts_s, default=0.0) < MAX_RESTART_S
+            and longest_of_both_s < MAX_RESTART_S + _PAST_S / speed
+        )
+
     def restart_figures(self) -> dict[str, object]:
         """Restart to first window, for a report."""
         found = self.restarts_s
         median = round(statistics.median(found), 2) if found else None
         longest = round(max(found), 2) if found else None
-        return {"restarts": len(found), "restart_median_s": median, "restart_max_s": longest}
+        return {
+            "restarts": len(found),
+            "restart_median_s": median,
+            "restart_max_s": longest,
+            "restarts_of_both_s": [round(time_s, 2) for time_s in self.restarts_of_both_s],
+        }
 
     def _take(self, message: FeedMessage | None) -> None:
         if message is None:
@@ -137,9 +157,15 @@ class Trial:
             self._latest_s = time.monotonic()
             if not self._any:
                 self._any, self._since_s = True, self._latest_s
-            if is_new and self._born_s is not None:
-                self.restarts_s.append(self._latest_s - max(self._born_s, self._served_s))
-                self._born_s = None
+            if is_new:
+                self._note_new()
+
+    def _note_new(self) -> None:
+        if self._born_s is not None:
+            found = self.restarts_s if self._has_past else self.restarts_of_both_s
+            found.append(self._latest_s - max(self._born_s, self._served_s))
+            self._born_s = None
+        self._has_past = self._has_past or self._scene.server.has_said("listening on")
 
     def _note_beat(self, body: Mapping[str, Any]) -> None:
         failures = body["counts"]["state_saves_failed"]
@@ -180,6 +206,7 @@ class Trial:
         elif name == "server":
             self._scene.server.kill()
             self._scene.server.start()
+            self._has_past = False
             self._latest_s = time.monotonic()
         elif name == "fill" and disk is not None:
             disk.fill()

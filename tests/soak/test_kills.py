@@ -23,6 +23,9 @@ def test_six_kills_change_nothing_for_a_subscriber(tmp_path: Path) -> None:
     assert (found["daemon_kills"], found["server_kills"]) == (3, 3)
     assert found["windows"] == found["windows_expected"] >= 60
     assert found["lost"] == found["extra"] == found["doubled"] == found["different"] == 0
-    assert found["restarts"] >= 1
-    assert found["restart_median_s"] <= found["restart_max_s"] < 60  # 3 s on an idle machine
-    assert found["good"] == (found["restart_max_s"] < 10) == (done.returncode == 0)
+    assert found["restarts"] + len(found["restarts_of_both_s"]) >= 1
+    longest_s = found["restart_max_s"] or 0.0
+    both_s = max(found["restarts_of_both_s"], default=0.0)
+    assert max(longest_s, both_s) < 60  # 3 s on an idle machine
+    in_time = longest_s < 10 and both_s < 10 + 40 / 10  # 40 s of data at ten times real time
+    assert found["good"] == in_time == (done.returncode == 0)

@@ -40,7 +40,8 @@ class WindowConfig:
     )
     reorder_s: float = key(
         "how much later than its turn a record may come and its channel, if it is resampled, go\n"
-        "on as if the record had come in its turn",
+        "on as if the record had come in its turn; longer than max_wait_s, windows that are due\n"
+        "go without what is held back for it",
         10.0,
         low=0,
         high=600,
