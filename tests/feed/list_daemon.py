@@ -65,4 +65,5 @@ class ListDaemon:
                 later = names[names.index(asked) + 1 :]
                 following = {"session": later[0] if later else current, "seq": 0}
             more = True
-        return {"of": asked, "messages": rows, "gone": gone, "next": following, "more": more}
+        head = {"session": current, "of": asked}
+        return head | {"messages": rows, "gone": gone, "next": following, "more": more}

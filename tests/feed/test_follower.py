@@ -211,6 +211,42 @@ def test_nothing_is_handed_out_ahead_of_a_history_that_is_read_half() -> None:
     assert scene.after(LEAST_REST_S) == [("s0", seq) for seq in range(2, 7)]
 
 
+@pytest.mark.parametrize("before", [0, 1])
+def test_first_message_of_a_topic_is_not_lost_between_the_history_and_the_feed(before: int) -> None:
+    """The subscription had no effect yet when it was sent, and the history had been read."""
+    scene = Scene("history")
+    for _ in range(before):
+        scene.daemon.send("b")
+    scene.turn()
+    scene.daemon.send("a")  # lost
+    assert scene.hear("a") == [("s0", before + 1), ("s0", before + 2)]
+    assert scene.hear("a") == [("s0", before + 3)]
+    assert scene.follower.order.missed == 0
+
+
+def test_topic_whose_first_messages_the_history_has_lost_costs_one_question() -> None:
+    scene = Scene("history", kept=2)
+    for topic in ("a", "b", "b", "b"):
+        scene.daemon.send(topic)
+    assert scene.turn() == [("s0", 3), ("s0", 4)]
+    scene.daemon.send("b")  # lost
+    assert scene.hear("a") == [("s0", 5), ("s0", 6)]
+    assert scene.follower.order.missed == 0
+
+
+def test_session_that_the_history_forgot_comes_before_the_next_one() -> None:
+    """Without a disk each restart forgets all; the forgotten one would have ended the present."""
+    scene = outage()
+    scene.daemon.restart()
+    assert scene.hear("a") == []
+    scene.daemon.restart()
+    scene.daemon.kept = 1
+    scene.daemon.send("a")
+    scene.answers = True
+    assert scene.after(REST_S) == [("s1", 1), ("s2", 1)]
+    assert scene.hear("a") == [("s2", 2)]
+
+
 def test_snapshot_that_was_answered_half_comes_once_and_before_what_is_live() -> None:
     scene = Scene("snapshot")
     for topic in ("a", "b", "a"):

@@ -82,10 +82,13 @@ class Conversation:
                 page = _checked(answer)
                 following = str(page["next"]["session"]), int(page["next"]["seq"])
                 messages = [decode_answered(row) for row in page["messages"]]
-                of, more, gone = str(page["of"]), bool(page["more"]), bool(page["gone"])
+                of, present = str(page["of"]), str(page["session"])
+                more, gone = bool(page["more"]), bool(page["gone"])
             except (KeyError, TypeError, ValueError) as error:
                 raise NoHistoryError(f"since: {error!r}") from error
-            self.handed += self._order.page(of, messages, following, more=more, gone=gone)
+            self.handed += self._order.page(
+                of, messages, following, present=present, more=more, gone=gone
+            )
 
     def _positions(self) -> Generator[Ask, Answer | None, tuple[str, int, dict[str, Seen]]]:
         """The daemon's session and latest number, and each topic's last message by then.

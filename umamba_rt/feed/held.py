@@ -45,6 +45,19 @@ class Held:
         of = message.session, message.topic
         return self._taken(lambda one: (one.session, one.topic) == of and one.seq < message.seq)
 
+    def take_older(self, session: str, *, is_newest: bool) -> list[FeedMessage]:
+        """Those of the sessions before one, kept no longer.
+
+        Args:
+            session: another one than theirs.
+            is_newest: whether there is none after it; else they are those that came before it did.
+        """
+        if is_newest:
+            return self._taken(lambda one: one.session != session)
+        of = [one.session for one in self._messages]
+        older = of[: of.index(session)] if session in of else []
+        return self._taken(lambda one: one.session in older)
+
     def put_back(self, messages: list[FeedMessage]) -> None:
         """Keep again some that were taken, before all others."""
         self._messages.extendleft(reversed(messages))

@@ -139,6 +139,7 @@ class Order:
         messages: Sequence[FeedMessage],
         following: tuple[str, int],
         *,
+        present: str,
         more: bool,
         gone: bool,
     ) -> list[FeedMessage]:
@@ -148,6 +149,7 @@ class Order:
             of: the session of its messages.
             messages: in the order of their numbers.
             following: session and number to ask for next.
+            present: the daemon's session when it answered.
             more: whether there is anything.
             gone: whether something that was asked for was no longer there.
         """
@@ -156,7 +158,7 @@ class Order:
         self.gone += gone
         if of in self._passed:
             messages = ()
-        handed = [] if of in (self.session, *self._passed) else self._turn(of)
+        handed = [] if of in (self.session, *self._passed) else self._turn(of, present)
         for message in messages:
             handed += self._recalled(run, message)
         if following[0] not in (self.session, of) or (of in self._passed and of != following[0]):
@@ -179,7 +181,9 @@ class Order:
             return bool(self.session) or self.run is not None
         if self.run is not None and self._numbers.is_unsure(message.topic):
             return True  # the history may have earlier ones
-        return message.topic in self._gaps or self._numbers.shows_gap(message)
+        if message.topic in self._gaps or self._numbers.shows_gap(message):
+            return True
+        return self._numbers.may_hide_first(message)
 
     def _ask_before(self, message: FeedMessage) -> None:
         """See to it that the history is asked for what belongs before a message."""
@@ -243,10 +247,13 @@ class Order:
     def _note_gap(self, topic: str, run: Run | None = None) -> None:
         self._gaps.note(topic, self._numbers.last_seq(topic), run)
 
-    def _turn(self, session: str) -> list[FeedMessage]:
+    def _turn(self, session: str, present: str) -> list[FeedMessage]:
         """The history goes on with another session: what it lacks of the last one is lost."""
-        # A kill can keep the very last messages from the disk.
-        handed = self._released(self.held.take(self.session))
+        # A kill can keep the very last messages from the disk. A session that has gone from the
+        # history before this one is told by what came of it alone.
+        held = self.held.take(self.session)
+        held += self.held.take_older(session, is_newest=session == present)
+        handed = self._released(held)
         self._begin_anew(session, 0)
         return handed
 

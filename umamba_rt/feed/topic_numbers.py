@@ -52,6 +52,7 @@ class TopicNumbers:
         self._seen = dict(seen or {})
         self._whole = whole
         self._compared = whole
+        self._is_read = False
         self._closed: deque[str] = deque()
 
     def is_next(self, message: FeedMessage) -> bool:
@@ -77,6 +78,14 @@ class TopicNumbers:
     def is_unsure(self, topic: str) -> bool:
         """Whether nobody can tell yet which number of the topic comes first."""
         return not self._whole and topic not in self._seen
+
+    def may_hide_first(self, message: FeedMessage) -> bool:
+        """Whether its topic may have begun since the history was read, with messages that got lost.
+
+        A subscription takes effect a moment after it was asked for.
+        """
+        behind = self._is_read and message.seq > self.base + 1
+        return behind and self.is_unsure(message.topic) and message.topic_seq > 1
 
     def missing_before(self, message: FeedMessage) -> int:
         """How many of its topic are missing before a message that is not known."""
@@ -118,6 +127,7 @@ class TopicNumbers:
         """All topics were read from ``start`` to ``seq``: no other one spoke in between."""
         if not self._whole and start <= self.base:
             self.base = max(self.base, seq)
+            self._is_read = True
 
     def compared(self, seen: Mapping[str, Seen]) -> None:
         """Take the daemon's word on the topics that spoke up to ``base`` alone."""
