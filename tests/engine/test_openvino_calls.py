@@ -8,23 +8,22 @@ import sys
 from collections.abc import Mapping
 
 import numpy as np
-import openvino
 import pytest
-from openvino import opset13
 
 from tests.support import ROOT
 from umamba_rt.engine.call_table import Call, CallTable
 from umamba_rt.engine.openvino_calls import Graphs, Request, infer_address, require_success
+from umamba_rt.engine.openvino_library import Model, opset13
 
 SETTINGS = {"NUM_STREAMS": "1", "INFERENCE_NUM_THREADS": "1"}
 
 
-def times(factor: float, source: str, result: str) -> openvino.Model:
+def times(factor: float, source: str, result: str) -> Model:
     given = opset13.parameter([1, 4], np.float32)
     product = opset13.multiply(given, opset13.constant(np.float32(factor)))
     given.output(0).get_tensor().set_names({source})
     product.output(0).get_tensor().set_names({result})
-    return openvino.Model([product], [given])
+    return Model([product], [given])
 
 
 def infer(*requests: Request) -> int:

@@ -6,9 +6,9 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from openvino import Node, opset13
 
 from umamba_rt.core.estimate import Float32Array
+from umamba_rt.engine.openvino_library import Node, opset13
 from umamba_rt.engine.weights import TensorReader
 from umamba_rt.models.dropout import LEAK, LEAST, LOGISTIC, NOISE
 

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import openvino
 
 from umamba_rt.core.estimate import Float32Array
+from umamba_rt.engine.openvino_library import Model, openvino
 
 _POINTER = POINTER(c_void_p)
 # Arguments; each gives a status, zero where all is well.
@@ -66,7 +66,7 @@ class Graphs:
         weakref.finalize(self, _free, self._held)
         self._core = _core().address
 
-    def add(self, graph: openvino.Model) -> Request:
+    def add(self, graph: Model) -> Request:
         """Compile a graph that has names and whole shapes at its inputs and outputs, all float32.
 
         Raises:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from openvino import Model, Node, opset13
 
 from umamba_rt.core.amplitude import N_AMPLITUDE
 from umamba_rt.engine.openvino_blocks import (
@@ -25,6 +24,7 @@ from umamba_rt.engine.openvino_blocks import (
     residual_stage,
     upsampled,
 )
+from umamba_rt.engine.openvino_library import Model, Node, opset13
 from umamba_rt.engine.openvino_mamba import MambaNodes, Scan, mamba_nodes
 from umamba_rt.engine.weights import TensorReader, Weights
 from umamba_rt.models.config import ModelConfig, V1Config, V2Config

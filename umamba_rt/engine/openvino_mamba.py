@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from openvino import Node, opset13
 
 from umamba_rt.core.estimate import Float32Array
 from umamba_rt.engine.openvino_blocks import Array, constant, linear
+from umamba_rt.engine.openvino_library import Node, opset13
 from umamba_rt.engine.scan_lanes import LANES, LOG2_E, STATES
 from umamba_rt.engine.weights import TensorReader
 
