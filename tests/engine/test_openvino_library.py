@@ -16,8 +16,8 @@ import umamba_rt.engine.fast_cpu
 threads = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
 for thread in threads:
     thread.join(10)
-print("openvino_telemetry" in sys.modules, threads, forks)
-import openvino_telemetry  # whoever else wants it can have it
+print("openvino_telemetry" in sys.modules, threads, forks, sorted(os.listdir(os.environ["HOME"])))
+import openvino.tools.ovc  # whoever else wants it can have it
 """
 
 
@@ -30,5 +30,4 @@ def test_nobody_is_told_of_the_import_and_no_process_is_forked(tmp_path: Path) -
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "False [] []\n"
-    assert list(tmp_path.iterdir()) == []
+    assert done.stdout == "False [] [] []\n"
