@@ -130,6 +130,14 @@ def running_daemon(scratch: Path, config: str, **environment: str) -> Iterator[D
             daemon.leave()
 
 
+def outside_ci(home: Path) -> dict[str, str]:
+    """The environment of somebody's own machine: in CI OpenVINO's telemetry is off by itself."""
+    signs = ("CI", "TF_BUILD", "JENKINS_URL")
+    return {name: text for name, text in os.environ.items() if name not in signs} | {
+        "HOME": str(home)
+    }
+
+
 def children_cpu_s() -> float:
     """Processor time of all child processes that have ended, s; waiting for a core is not in it."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.processes import free_port
+from tests.support import free_port, outside_ci
 
 _SILENT = "127.0.0.77"
 _CONFIG = """
@@ -44,14 +44,11 @@ def test_daemon_whose_name_server_never_answers_lives_until_sigterm(tmp_path: Pa
     config.write_text(_CONFIG.format(scratch=tmp_path, port=free_port()), encoding="utf-8")
     run = f"{sys.executable} -m umamba_rt run {config}"
     command = f"mount --bind {names} /etc/resolv.conf && exec {run}"
-    # CI is what OpenVINO's telemetry goes by.
-    environment = {k: v for k, v in os.environ.items() if k not in ("CI", "TF_BUILD")}
-    environment["HOME"] = str(tmp_path)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent, log.open("wb") as sink:
         silent.bind((_SILENT, 53))
         silent.settimeout(30.0)
         process = subprocess.Popen(
-            ["unshare", "--mount", "sh", "-c", command], stderr=sink, env=environment
+            ["unshare", "--mount", "sh", "-c", command], stderr=sink, env=outside_ci(tmp_path)
         )
         try:
             asked = silent.recv(512)
