@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
@@ -31,6 +32,9 @@ _PIECE = 8
 # Of a batch one part is sent while the next one is computed, in half the time: with few parts the
 # first one is waited for, with many the engine's threads pause too often.
 _PARTS, _LEAST_PART = 4, 16
+# Live, what a batch may take by the pace of the one before it, s: a window that has waited as long
+# as it may waits for its batch, too, and at 50 windows a second 64 take longer than that.
+_BATCH_S = 0.5
 # For an estimate that is being sent when all others are given up: that takes 0.1 ms.
 _SENDING_S = 0.2
 
@@ -114,6 +118,7 @@ class Worker:
         self._suspects: deque[tuple[ModelName, Task]] = deque()
         self._stopping = threading.Event()
         self._abandoned = threading.Event()
+        self._window_s = 0.0  # what one took in the first model's latest batch
         self._worst_data_latency_s: float | None = None
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="umamba-worker", daemon=True)
@@ -200,13 +205,19 @@ class Worker:
         gathers = bool(waiting) and self._queue.oldest_wait_s * NS_PER_S < LINGER_NS
         if not gathers and not any(map(self._is_full, waiting)):
             # While there is other work, no window is waited for: more come during that.
-            tasks = self._queue.take(self._batch_size, 0.0 if waiting else _IDLE_S)
+            tasks = self._queue.take(self._most(), 0.0 if waiting else _IDLE_S)
             if tasks:
                 self._process(first, tasks)
                 return True
         for engine in waiting:
             self._process(engine, self._backlogs[engine.identity.name].take(_PIECE, 0.0))
         return bool(waiting)
+
+    def _most(self) -> int:
+        """Windows of the first model's next batch."""
+        if not self._queue.is_live or self._window_s * self._batch_size <= _BATCH_S:
+            return self._batch_size
+        return max(1, int(_BATCH_S / self._window_s))
 
     def _is_full(self, engine: Engine) -> bool:
         backlog = self._backlogs[engine.identity.name]
@@ -225,6 +236,7 @@ class Worker:
 
     def _process(self, engine: Engine, tasks: list[Task]) -> None:
         """Estimate and send; the first model's windows then wait for the others."""
+        is_first, began_s = engine is self._engines[0], time.monotonic()
         windows = [task.window for task in tasks]
         left = deque(tasks)
         self._in_hand = engine.identity.name, left
@@ -237,10 +249,12 @@ class Worker:
             else:
                 self._send_one(task, message)
             left.popleft()
-            if engine.identity.name == self._engines[0].identity.name:
+            if is_first:
                 self.counts[WorkReason.ESTIMATED] += 1
                 for backlog in self._backlogs.values():
                     backlog.put(task)
+        if is_first:
+            self._window_s = (time.monotonic() - began_s) / len(tasks)
 
     def _tell_of(self, task: Task) -> None:
         if (events := self._not_finite.passes()) is not None:

@@ -33,7 +33,12 @@ class ModelConfig:
         low=0,
         high=1024,
     )
-    batch_size: int = key("most windows in one call of the model", 64, low=1, high=4096)
+    batch_size: int = key(
+        "most windows in one call of the model; live, no more than it takes half a second for",
+        64,
+        low=1,
+        high=4096,
+    )
     queue_size: int = key(
         "most windows waiting; see run.mode for what happens then. In a replay at most\n"
         "four batches of them, or 256 where that is more",
