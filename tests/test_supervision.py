@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 import time
@@ -15,9 +16,12 @@ from tests.queued import task
 from tests.support import Daemon, free_port, records_of, running_daemon
 from tests.test_daemon import config, replay, until, wait_for_feed
 from tests.test_ending import slow_weights
+from umamba_rt.config.file import parse
 from umamba_rt.core.estimate import BatchOutput, ModelIdentity
 from umamba_rt.core.preprocess import ModelInput, Norm
 from umamba_rt.core.timebase import RATE_HZ
+from umamba_rt.daemon import Daemon as LivingDaemon
+from umamba_rt.engines import make_engines
 from umamba_rt.feed import Subscriber
 from umamba_rt.models import UMambaV2
 from umamba_rt.supervision import Deaths, Watchdog, feeding_interval_s
@@ -47,6 +51,36 @@ def test_third_death_within_a_minute_is_one_too_many() -> None:
     clock.now_s += 57
     assert deaths.too_many()
     assert deaths.total == 4
+
+
+@pytest.mark.parametrize("part", ["service", "reader"])
+def test_part_that_ends_by_itself_is_no_good_end(part: str) -> None:
+    """After an exit status 0 the service manager would leave it at that."""
+    text = """
+    [[seedlink]]
+    server = "127.0.0.1:1"
+    streams = ["*_*"]
+    [state]
+    enabled = false
+    [query]
+    address = ""
+    [metrics]
+    address = ""
+    [[publisher]]
+    address = "tcp://127.0.0.1:*"
+    """
+    settings = parse(text, {}, where="test")
+
+    async def end(*_: object) -> None:
+        """Nothing, and then no more."""
+
+    daemon = LivingDaemon(settings, make_engines(settings))
+    if part == "service":
+        daemon._parts.services.append(end)
+    else:
+        daemon._reads._read = end
+    with pytest.raises(RuntimeError, match="ended, and nobody had asked it to"):
+        asyncio.run(asyncio.wait_for(daemon.run(), 30))
 
 
 @pytest.mark.parametrize("hangs", ["loop", "worker", "nothing"])

@@ -116,6 +116,8 @@ class Daemon:
             done, _ = await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
             for task in done - {stopped}:
                 task.result()  # a reader or a timer never ends by itself: raise what ended it
+            if not self._stop.is_set():  # with 0 nobody would start it again
+                raise RuntimeError("a part ended, and nobody had asked it to")
             self._status = 0
         finally:
             await self._end([*tasks, stopped])

@@ -56,6 +56,7 @@ class ReaderTasks:
             for task in self._tasks.values():
                 if task.done():
                     task.result()
+                    raise RuntimeError("a reader ended, and nobody had asked it to")
 
     async def end(self) -> None:
         """End all readers.
