@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo bench test check wheel-test audit generated train compare format clean install uninstall soak
+.PHONY: demo bench test lowest check wheel-test audit generated train compare format clean install uninstall soak
 .DEFAULT_GOAL := test
 
 $(READY): pyproject.toml constraints.txt
@@ -27,6 +27,11 @@ check: $(READY) ## style, types and the one-way rule
 
 test: check ## everything that CI runs; two files at a time, since most tests wait for processes
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lowest: ## the same tests with the least versions of what the package needs, in an environment of their own
+	$(PYTHON) -m venv build/lowest
+	build/lowest/bin/python -m pip install --quiet --disable-pip-version-check -c tests/constraints-lowest.txt -e '.[dev]'
+	build/lowest/bin/python -m pytest -n 2 --dist loadfile
 
 wheel-test: $(READY) ## build the wheel, install it with all dependencies elsewhere, use it there
 	$(BIN)/python tools/wheel_test.py --full

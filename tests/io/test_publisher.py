@@ -145,6 +145,9 @@ def test_stopped_subscriber_does_not_hold_up_the_others() -> None:
     feed.close()
 
 
+@pytest.mark.skipif(
+    zmq.pyzmq_version_info() < (27, 3), reason="its libzmq ends a client that sends so much"
+)
 def test_peer_that_sends_more_than_a_subscription_is_cut_off(publisher: Publisher) -> None:
     context = zmq.Context()
     flood = context.socket(zmq.XSUB)

@@ -80,7 +80,7 @@ def assert_same(segment: Segment, trace: obspy.Trace) -> None:
 
 
 def test_all_of_obspys_files_are_there() -> None:
-    assert len(FILES) == 75
+    assert len(FILES) >= 74  # obspy 1.5.0's
     assert {path.name for path in FILES} >= REFUSED.keys() | UNREADABLE.keys()
 
 
