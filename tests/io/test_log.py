@@ -14,13 +14,14 @@ import pytest
 from umamba_rt.rate_limit import RateLimit
 
 PROGRAM = """
-import logging, sys
+import logging, sys, warnings
 import structlog
 from umamba_rt.io.log import configure_logging
 configure_logging(sys.argv[1], sys.argv[2])
 structlog.get_logger().info("state_changed", station="CI.CCC", count=3)
 structlog.get_logger().debug("too_much")
 logging.getLogger("library").warning("told by a library")
+warnings.warn("told by Python", DeprecationWarning)
 try:
     1 / 0
 except ZeroDivisionError:
@@ -51,11 +52,12 @@ def on_a_terminal(form: str) -> str:
 @pytest.mark.parametrize("form", ["auto", "json"])
 def test_each_event_is_a_line_of_json_where_no_terminal_is(form: str) -> None:
     done = subprocess.run(command(form), capture_output=True, text=True, timeout=30, check=True)
-    first, second, third = map(json.loads, done.stderr.splitlines())
+    first, second, warned, third = map(json.loads, done.stderr.splitlines())
     assert first["event"] == "state_changed"
     assert (first["station"], first["count"], first["level"]) == ("CI.CCC", 3, "info")
     assert first["timestamp"].endswith("Z")
     assert (second["event"], second["level"]) == ("told by a library", "warning")
+    assert "told by Python" in warned["event"]
     assert "ZeroDivisionError" in third["exception"]
 
 

@@ -80,4 +80,5 @@ def configure_logging(form: Literal["auto", "json", "text"], level: Level) -> No
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
+    logging.captureWarnings(True)  # those of Python, too
     logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
