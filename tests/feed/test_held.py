@@ -36,3 +36,13 @@ def test_earlier_messages_of_a_topic_are_taken_alone() -> None:
         held.add(message(session, seq))
     assert [one.seq for one in held.take_before(message("a", 2))] == [1]
     assert [(one.session, one.seq) for one in held.take()] == [("a", 3), ("b", 1)]
+
+
+def test_older_sessions_are_those_that_came_before_one_or_all_others_of_the_newest() -> None:
+    held = Held()
+    for session, seq in (("a", 1), ("b", 1), ("c", 1)):
+        held.add(message(session, seq))
+    assert held.take_older("d", is_newest=False) == []  # it may lie before or behind
+    assert [one.session for one in held.take_older("b", is_newest=False)] == ["a"]
+    assert [one.session for one in held.take_older("c", is_newest=True)] == ["b"]
+    assert [one.session for one in held.take()] == ["c"]

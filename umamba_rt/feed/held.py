@@ -54,8 +54,8 @@ class Held:
         """
         if is_newest:
             return self._taken(lambda one: one.session != session)
-        of = [one.session for one in self._messages]
-        older = of[: of.index(session)] if session in of else []
+        came = [one.session for one in self._messages]
+        older = set(came[: came.index(session)]) if session in came else set[str]()
         return self._taken(lambda one: one.session in older)
 
     def put_back(self, messages: list[FeedMessage]) -> None:
