@@ -42,9 +42,7 @@ async def run():
         return code
     return "the loop took the child's signal"
 
-before = end_a_child()
-time.sleep(0.5)
-print(before, asyncio.run(run()))
+print(end_a_child(), asyncio.run(run()))
 """
 
 

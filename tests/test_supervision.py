@@ -54,21 +54,9 @@ def test_third_death_within_a_minute_is_one_too_many() -> None:
 
 
 @pytest.mark.parametrize("part", ["service", "reader"])
-def test_part_that_ends_by_itself_is_no_good_end(part: str) -> None:
+def test_part_that_ends_by_itself_is_no_good_end(part: str, tmp_path: Path) -> None:
     """After an exit status 0 the service manager would leave it at that."""
-    text = """
-    [[seedlink]]
-    server = "127.0.0.1:1"
-    streams = ["*_*"]
-    [state]
-    enabled = false
-    [query]
-    address = ""
-    [metrics]
-    address = ""
-    [[publisher]]
-    address = "tcp://127.0.0.1:*"
-    """
+    text = config(1, f"ipc://{tmp_path}/feed", more="[state]\nenabled = false\n")
     settings = parse(text, {}, where="test")
 
     async def end(*_: object) -> None:

@@ -1,39 +1,42 @@
-"""worker.py: how many windows a slow model is given at once."""
+"""worker.py: which windows are given to a model at once, and what becomes of them."""
 
 from __future__ import annotations
 
 import math
-import time
 
 import pytest
 
 from tests.queued import task
 from tests.test_worker import unfailing
-from umamba_rt.core.estimate import BatchOutput
-from umamba_rt.core.preprocess import ModelInput
+from umamba_rt import worker as worker_module
 from umamba_rt.engine.torch_engine import TorchEngine
 from umamba_rt.models.seeded import untrained
 from umamba_rt.window_queue import WindowQueue
+from umamba_rt.worker import WorkReason
 
 
-class Slow(TorchEngine):
-    """So slow a model that a full batch takes longer than a window may wait."""
-
-    def run(self, batch: ModelInput) -> BatchOutput:
-        time.sleep(0.02 * len(batch.samples))
-        return super().run(batch)
-
-
-@pytest.mark.parametrize("max_age_s", [1.0, math.inf])
-def test_slow_model_gets_small_batches_live_and_whole_ones_in_a_replay(max_age_s: float) -> None:
+@pytest.mark.parametrize("max_age_s", [60.0, math.inf])
+def test_slow_model_gets_small_batches_live_and_whole_ones_in_a_replay(
+    max_age_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slow is one that is not through with a batch in the time that it may take."""
+    monkeypatch.setattr(worker_module, "_BATCH_S", 1e-6)
     queue, sent = WindowQueue(size=100, max_age_s=max_age_s), list[str]()
-    worker = unfailing([Slow(untrained("v2", 0))], queue, sent, batch=32)
-    for n in range(70):
+    worker = unfailing([TorchEngine(untrained("v2", 0))], queue, sent, batch=16)
+    for n in range(40):
         queue.put(task(f"S{n}", 1))
     sizes: list[int] = []
     while worker._turn():
         sizes.append(len(sent) - sum(sizes))
-    assert sum(sizes) == 70
-    first, *later, _ = sizes
-    assert first == 32  # its pace is not known yet
-    assert all(size < 25 if queue.is_live else size == 32 for size in later)
+    # The pace of the first batch is not known before it.
+    assert sizes == ([16] + [1] * 24 if queue.is_live else [16, 16, 8])
+
+
+def test_batch_of_a_model_whose_weights_are_swapped_meanwhile_counts_and_goes_on() -> None:
+    queue, sent = WindowQueue(size=100), list[str]()
+    old, new, second = (TorchEngine(untrained(name, 0)) for name in ("v2", "v2", "v1"))
+    worker = unfailing([old, second], queue, sent)
+    tasks = [task("a", n) for n in range(3)]
+    worker.swap([new, second])
+    worker._process(old, tasks)
+    assert worker.counts[WorkReason.ESTIMATED] == len(worker.backlogs["v1"]) == 3

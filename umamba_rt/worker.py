@@ -236,7 +236,9 @@ class Worker:
 
     def _process(self, engine: Engine, tasks: list[Task]) -> None:
         """Estimate and send; the first model's windows then wait for the others."""
-        is_first, began_s = engine is self._engines[0], time.monotonic()
+        # By name: its weights may have been swapped since.
+        is_first = engine.identity.name == self._engines[0].identity.name
+        began_s = time.monotonic()
         windows = [task.window for task in tasks]
         left = deque(tasks)
         self._in_hand = engine.identity.name, left

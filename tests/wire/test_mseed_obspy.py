@@ -80,9 +80,8 @@ def assert_same(segment: Segment, trace: obspy.Trace) -> None:
 
 
 def test_all_of_obspys_files_are_there() -> None:
-    assert len(FILES) >= 74  # obspy 1.5.0 has no empty file
-    expected = (REFUSED.keys() | UNREADABLE.keys()) - {"emptyfile.mseed"}
-    assert {path.name for path in FILES} >= expected
+    assert len(FILES) == 75
+    assert {path.name for path in FILES} >= REFUSED.keys() | UNREADABLE.keys()
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
