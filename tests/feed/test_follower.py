@@ -224,6 +224,20 @@ def test_first_message_of_a_topic_is_not_lost_between_the_history_and_the_feed(b
     assert scene.follower.order.missed == 0
 
 
+def test_first_message_of_a_topic_is_not_lost_behind_another_one_s_gap() -> None:
+    """That gap is asked for from where it is, which brings the topic's second message alone."""
+    scene = Scene("history")
+    scene.turn()
+    scene.daemon.send("b")  # lost
+    assert scene.hear("a") == [("s0", 2)]
+    scene.daemon.send("a")  # lost
+    name, body = scene.daemon.send("a")
+    scene.daemon.send("b")  # not read yet
+    scene.follower.heard([name.encode(), json.dumps(body).encode()], scene.now_s)
+    assert sorted(scene.turn()) == [("s0", seq) for seq in (1, 3, 4, 5)]
+    assert scene.follower.order.missed == 0
+
+
 def test_topic_whose_first_messages_the_history_has_lost_costs_one_question() -> None:
     scene = Scene("history", kept=2)
     for topic in ("a", "b", "b", "b"):

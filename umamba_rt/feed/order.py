@@ -181,9 +181,7 @@ class Order:
             return bool(self.session) or self.run is not None
         if self.run is not None and self._numbers.is_unsure(message.topic):
             return True  # the history may have earlier ones
-        if message.topic in self._gaps or self._numbers.shows_gap(message):
-            return True
-        return self._numbers.may_hide_first(message)
+        return message.topic in self._gaps or self._numbers.shows_gap(message)
 
     def _ask_before(self, message: FeedMessage) -> None:
         """See to it that the history is asked for what belongs before a message."""

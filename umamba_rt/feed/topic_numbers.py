@@ -72,20 +72,18 @@ class TopicNumbers:
         return message.topic_seq <= known.topic_seq
 
     def shows_gap(self, message: FeedMessage) -> bool:
-        """Whether others of its topic come before it that were not handed out."""
+        """Whether others of its topic come before it that were not handed out, or may.
+
+        A subscription takes effect a moment after it was asked for: a topic may have begun since
+        the history was read, with messages that got lost.
+        """
+        if self.is_unsure(message.topic):
+            return self._is_read and message.seq > self.base + 1 and message.topic_seq > 1
         return not self.is_next(message) and not self.is_known(message)
 
     def is_unsure(self, topic: str) -> bool:
         """Whether nobody can tell yet which number of the topic comes first."""
         return not self._whole and topic not in self._seen
-
-    def may_hide_first(self, message: FeedMessage) -> bool:
-        """Whether its topic may have begun since the history was read, with messages that got lost.
-
-        A subscription takes effect a moment after it was asked for.
-        """
-        behind = self._is_read and message.seq > self.base + 1
-        return behind and self.is_unsure(message.topic) and message.topic_seq > 1
 
     def missing_before(self, message: FeedMessage) -> int:
         """How many of its topic are missing before a message that is not known."""
